@@ -1,0 +1,87 @@
+//! What the live connection tells an application.
+
+use std::time::Duration;
+
+use crate::{
+    model::{ClientId, ConversationId, Entry, Message, Presence, Row, Seq, UserId},
+    protocol::{Hello, Problem},
+};
+
+/// One thing that an application should know.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The connection is now in this state.
+    Link(Link),
+    /// These rows of the list are new or changed. The first one after `live()` holds the whole list.
+    Rows {
+        /// To be put in the place of older ones.
+        rows: Vec<Row>,
+        /// No longer in the list.
+        gone: Vec<ConversationId>,
+        /// `rows` is the whole list: what is not in it is gone.
+        snapshot: bool,
+    },
+    /// The next entry of an opened conversation. No gap, no duplicate: `seq` is one more than that of the last one.
+    Entry(Box<Entry>),
+    /// The server's store was restored from a backup: forget what you hold of all conversations and open them anew.
+    Restored,
+    /// A message of the outbox was accepted; it also comes, or came, as an entry if its conversation is open.
+    Sent(Box<Message>),
+    /// A message of the outbox was refused for good and is no longer in it.
+    SendFailed {
+        /// Where.
+        conversation_id: ConversationId,
+        /// Which.
+        client_id: ClientId,
+        /// Why.
+        problem: Box<Problem>,
+    },
+    /// An opened conversation cannot be followed any more (left, removed, deleted).
+    Closed {
+        /// Which.
+        conversation_id: ConversationId,
+        /// Why.
+        problem: Box<Problem>,
+    },
+    /// Somebody (or I, elsewhere) has read up to here.
+    Read {
+        /// Where.
+        conversation_id: ConversationId,
+        /// Who.
+        user_id: UserId,
+        /// Up to where.
+        seq: Seq,
+    },
+    /// A watched user's presence is now this.
+    Presence(Presence),
+    /// Who is typing now: the whole set, myself not in it.
+    Typing {
+        /// Where.
+        conversation_id: ConversationId,
+        /// Who.
+        user_ids: Vec<UserId>,
+    },
+}
+
+/// The state of the connection.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Link {
+    /// A connection is being made.
+    Connecting,
+    /// Connected, authenticated, the list is up to date.
+    Online(Box<Hello>),
+    /// Not connected; the next try is after this time.
+    Waiting {
+        /// How long from now.
+        retry_in: Duration,
+        /// What went wrong, for people.
+        reason: String,
+    },
+    /// The sign-in is no longer valid: nothing more happens until the user signs in again.
+    SignedOut {
+        /// What went wrong, for people.
+        reason: String,
+    },
+}

@@ -1,0 +1,161 @@
+//! The handles of the live connection: what an application asks of it, and what it hears.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    Client, Event, task,
+    wants::{Opening, Wants},
+};
+use crate::model::{ClientId, ConversationId, Draft, Seq, UserId};
+
+/// Events that may wait for the application; when they are as many, nothing more is read from the server.
+const EVENTS: usize = 256;
+
+/// The live connection: what an application asks of it. All calls return at once; what comes of them comes as events.
+///
+/// What is asked for is kept, whether connected or not, and told to the server again after each reconnect. The
+/// connection ends with [`close`](Self::close), when all clones of this are dropped, or when [`LiveEvents`] is dropped.
+#[derive(Clone, Debug)]
+pub struct Live {
+    shared: Arc<Shared>,
+    _open: Arc<OpenGuard>,
+}
+
+/// What happens, in order.
+#[derive(Debug)]
+pub struct LiveEvents {
+    events: mpsc::Receiver<Event>,
+    shared: Arc<Shared>,
+}
+
+/// What the handles and the task share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    wants: Mutex<Wants>,
+    pub(super) wanted: Notify,
+    pub(super) closing: CancellationToken,
+    restores_seen: AtomicU64,
+    task: TaskTracker,
+}
+
+/// Ends the connection when the last handle is gone.
+#[derive(Debug)]
+struct OpenGuard(CancellationToken);
+
+impl Drop for OpenGuard {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+pub(super) fn start(client: &Client) -> (Live, LiveEvents) {
+    let shared = Arc::new(Shared::default());
+    let (sender, events) = mpsc::channel(EVENTS);
+    shared
+        .task
+        .spawn(task::run(client.clone(), Arc::clone(&shared), sender));
+    shared.task.close();
+    let live = Live {
+        _open: Arc::new(OpenGuard(shared.closing.clone())),
+        shared: Arc::clone(&shared),
+    };
+    (live, LiveEvents { events, shared })
+}
+
+impl Shared {
+    pub(super) fn take_wants(&self) -> Wants {
+        std::mem::take(&mut *self.wants.lock())
+    }
+}
+
+impl Live {
+    /// Follow this conversation's log: every entry after `after`, once, in order, across reconnects.
+    ///
+    /// Of a conversation that is open already nothing changes; to begin elsewhere, [`leave`](Self::leave) it first.
+    /// After [`Event::Closed`] and [`Event::Restored`] it is not open any more.
+    pub fn open(&self, conversation: ConversationId, after: Seq) {
+        let opening = Opening {
+            after,
+            restores_seen: self.shared.restores_seen.load(Ordering::Acquire),
+        };
+        self.want(|wants| wants.open(conversation, opening));
+    }
+
+    /// No more of it. Events that are on their way may still come.
+    pub fn leave(&self, conversation: ConversationId) {
+        self.want(|wants| wants.leave(conversation));
+    }
+
+    /// Puts a message into the outbox. It is sent in order, again after each reconnect, until it is accepted
+    /// ([`Event::Sent`]) or refused ([`Event::SendFailed`]). At most 10,000 wait; one more is refused.
+    ///
+    /// An application that keeps its own outbox on disk puts what is left there in again after a restart, with the same
+    /// `client_id`: it has one effect however often it is sent.
+    pub fn send(&self, conversation: ConversationId, draft: Draft) {
+        self.want(|wants| wants.send(conversation, draft));
+    }
+
+    /// Takes a message out of the outbox that was not accepted yet. It may have been accepted meanwhile: then
+    /// [`Event::Sent`] still comes. Otherwise nothing more is heard of it.
+    pub fn discard(&self, client_id: ClientId) {
+        self.want(|wants| wants.discard(client_id));
+    }
+
+    /// Moves my read cursor forward; told to the server at most once a second for each conversation.
+    pub fn mark_read(&self, conversation: ConversationId, seq: Seq) {
+        self.want(|wants| wants.mark_read(conversation, seq));
+    }
+
+    /// I am typing (to be called at every key), or no longer. Told only while online and the conversation is open, and
+    /// no more often than the server asks for.
+    pub fn typing(&self, conversation: ConversationId, typing: bool) {
+        self.want(|wants| {
+            wants.typing.insert(conversation, typing);
+        });
+    }
+
+    /// Replaces the set of users whose presence is told; kept across reconnects. Of more than the server's
+    /// `max_watched_users`, the first ones are watched.
+    pub fn watch(&self, users: Vec<UserId>) {
+        self.want(|wants| wants.watch = Some(users));
+    }
+
+    /// Reconnect now instead of waiting; also after [`Link::SignedOut`](super::Link::SignedOut), once the client has
+    /// signed in again.
+    pub fn retry_now(&self) {
+        self.want(|wants| wants.retry = true);
+    }
+
+    /// Closes the socket cleanly and waits until the connection's task has ended. When dropped before that, the
+    /// closing goes on.
+    pub async fn close(self) {
+        self.shared.closing.cancel();
+        self.shared.task.wait().await;
+    }
+
+    fn want(&self, ask: impl FnOnce(&mut Wants)) {
+        ask(&mut self.shared.wants.lock());
+        self.shared.wanted.notify_one();
+    }
+}
+
+impl LiveEvents {
+    /// The next event; `None` after the end. Cancellation safe.
+    ///
+    /// Nothing is lost when this is called late: the connection then stops reading. The server ends a connection that
+    /// reads nothing for `idle_timeout_ms`; what was missed comes after the reconnect.
+    pub async fn next(&mut self) -> Option<Event> {
+        let event = self.events.recv().await;
+        if event == Some(Event::Restored) {
+            self.shared.restores_seen.fetch_add(1, Ordering::AcqRel);
+        }
+        event
+    }
+}

@@ -1,0 +1,132 @@
+//! The client library: calls over REST, and a live connection that reconnects by itself and leaves no gap.
+//!
+//! A [`Client`] is a server and who I am there; its methods are the calls of the REST interface. [`Client::live`] opens
+//! the live connection: [`Live`] says what the application wants, [`LiveEvents`] tells what happens.
+//!
+//! ```no_run
+//! use chat_core::{
+//!     client::{Client, ClientError, Event},
+//!     model::{ClientId, Draft},
+//! };
+//!
+//! # async fn run() -> Result<(), ClientError> {
+//! let client = Client::new("https://chat.example.org")?;
+//! client.login("ada", "correct horse battery staple").await?;
+//! let (live, mut events) = client.live();
+//!
+//! while let Some(event) = events.next().await {
+//!     match event {
+//!         // The whole list first, then what changes. Rows of other conversations may be on their way already.
+//!         Event::Rows { rows, .. } => {
+//!             for row in rows {
+//!                 live.open(row.conversation.id, row.conversation.head_seq);
+//!             }
+//!         }
+//!         Event::Entry(entry) => {
+//!             let Some(message) = entry.message() else { continue };
+//!             println!("{}", message.body);
+//!             if message.body == "ping" {
+//!                 let (client_id, body) = (ClientId::new(), "pong".to_owned());
+//!                 live.send(entry.conversation_id, Draft { client_id, body, reply_to: None });
+//!             }
+//!         }
+//!         Event::Link(state) => println!("{state:?}"),
+//!         _ => {}
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What can be relied on
+//!
+//! - The entries of an opened conversation come once each, in order, without a gap, however often the connection breaks.
+//! - A message in the outbox is sent until the server accepts or refuses it, with one effect and one last word:
+//!   [`Event::Sent`] or [`Event::SendFailed`]. Messages to the same conversation keep their order.
+//! - After [`Link::Online`] the list, put together from [`Event::Rows`], is what the server holds, and stays so.
+//! - A slow application loses nothing: the connection then stops reading.
+//! - Nothing the server sends makes this panic or grow without bound.
+
+mod error;
+mod event;
+#[cfg(test)]
+mod fake_server;
+mod http;
+mod live;
+mod outbox;
+mod reconnect;
+mod rest;
+mod sign_in;
+mod socket;
+mod sync;
+mod task;
+#[cfg(test)]
+mod tests;
+mod wants;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+pub use error::ClientError;
+pub use event::{Event, Link};
+pub use live::{Live, LiveEvents};
+pub use sign_in::Tokens;
+
+use http::Http;
+use sign_in::SignIn;
+
+/// A server, and who I am there. Clones share the sign-in.
+///
+/// The access token is renewed as needed, by one request at a time whatever is under way.
+#[derive(Clone, Debug)]
+pub struct Client(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    http: Http,
+    sign_in: Arc<SignIn>,
+}
+
+impl Client {
+    /// A client that is not signed in. `server` is `http://host:port` or `https://…`, with or without a path prefix;
+    /// anything else is [`ClientError::Address`].
+    pub fn new(server: &str) -> Result<Self, ClientError> {
+        Ok(Self(Arc::new(Inner {
+            http: Http::new(server)?,
+            sign_in: Arc::new(SignIn::new()),
+        })))
+    }
+
+    /// The present refresh token and each later one: the application stores it whenever it changes, so that
+    /// [`resume`](Self::resume) works after a restart. `None`: signed out.
+    #[must_use]
+    pub fn refresh_tokens(&self) -> watch::Receiver<Option<String>> {
+        self.sign_in().refresh_tokens()
+    }
+
+    /// The present sign-in, for an application that speaks to the server by other means as well.
+    #[must_use]
+    pub fn tokens(&self) -> Option<Tokens> {
+        self.sign_in().tokens()
+    }
+
+    /// Opens the live connection and keeps it open until [`Live::close`], or until the handle and all clones are
+    /// dropped.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn live(&self) -> (Live, LiveEvents) {
+        live::start(self)
+    }
+
+    fn http(&self) -> &Http {
+        &self.0.http
+    }
+
+    fn sign_in(&self) -> &Arc<SignIn> {
+        &self.0.sign_in
+    }
+}

@@ -1,0 +1,85 @@
+//! Who the users are: the embedder's to say.
+
+use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc};
+
+use crate::{
+    model::{Profile, UserId},
+    store::StoreError,
+};
+
+/// The embedder's users, as far as a chat must know them.
+pub trait Directory: Send + Sync + 'static {
+    /// The profiles of those of `users` who exist, in any order. `presence` is left empty; the engine fills it.
+    ///
+    /// Called with a page of users at a time, often with the same ones: answer from a cache or with one query.
+    fn profiles(
+        &self,
+        users: &[UserId],
+    ) -> impl Future<Output = Result<Vec<Profile>, StoreError>> + Send;
+}
+
+/// A directory in which everybody exists, under their id: for embedders who show names themselves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenDirectory;
+
+impl Directory for OpenDirectory {
+    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Profile>, StoreError> {
+        let profile = |id: &UserId| {
+            let name = id.to_string();
+            Profile {
+                id: *id,
+                username: name.clone(),
+                display_name: name,
+                presence: None,
+            }
+        };
+        Ok(users.iter().map(profile).collect())
+    }
+}
+
+type Answer<'a> = Pin<Box<dyn Future<Output = Result<Vec<Profile>, StoreError>> + Send + 'a>>;
+
+/// The object-safe twin of [`Directory`].
+trait ErasedDirectory: Send + Sync {
+    fn profiles<'a>(&'a self, users: &'a [UserId]) -> Answer<'a>;
+}
+
+impl<D: Directory> ErasedDirectory for D {
+    fn profiles<'a>(&'a self, users: &'a [UserId]) -> Answer<'a> {
+        Box::pin(Directory::profiles(self, users))
+    }
+}
+
+/// Any directory, behind one pointer.
+#[derive(Clone)]
+pub(crate) struct AnyDirectory(Arc<dyn ErasedDirectory>);
+
+impl AnyDirectory {
+    pub(crate) fn new(directory: impl Directory) -> Self {
+        Self(Arc::new(directory))
+    }
+
+    /// The profiles by id; each user is asked for once.
+    pub(crate) async fn profiles(
+        &self,
+        users: impl IntoIterator<Item = UserId>,
+    ) -> Result<HashMap<UserId, Profile>, StoreError> {
+        let mut users: Vec<UserId> = users.into_iter().collect();
+        users.sort_unstable();
+        users.dedup();
+        if users.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let profiles = self.0.profiles(&users).await?;
+        Ok(profiles
+            .into_iter()
+            .map(|profile| (profile.id, profile))
+            .collect())
+    }
+}
+
+impl fmt::Debug for AnyDirectory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnyDirectory")
+    }
+}

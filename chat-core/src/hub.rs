@@ -1,0 +1,354 @@
+//! The rooms and sessions of this node, and the one door through which entries reach them.
+
+use std::{
+    collections::{HashMap, HashSet},
+    mem,
+    sync::Arc,
+    time::Duration,
+};
+
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    limits::Limits,
+    model::{Change, ConversationId, Entry, Seq, UserId},
+    room::{Attachment, Extended, Room},
+    session::{Frame, Inbox},
+    store::{AnyStore, StoreError},
+};
+
+/// How long to wait before the store is asked again after it failed.
+const STORE_RETRY: Duration = Duration::from_millis(500);
+/// How many entries a repair reads at once.
+const REPAIR_PAGE: usize = 100;
+
+/// The rooms and sessions of this node.
+///
+/// Sessions are reached only through [`deliver`](Hub::deliver) (entries) and the marks that it and its kin leave (state).
+/// What needs the store on the way, such as who the members of a room are, is left to [`run`](Hub::run), so that
+/// delivering never waits.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    store: AnyStore,
+    limits: Arc<Limits>,
+    rooms: RwLock<HashMap<ConversationId, Arc<Room>>>,
+    users: RwLock<HashMap<UserId, Vec<Arc<Inbox>>>>,
+    errands: Mutex<Errands>,
+    errands_waiting: Notify,
+}
+
+/// What is left to the hub's task. Each key is held once, however often it is asked for.
+#[derive(Debug, Default)]
+struct Errands {
+    /// Conversations whose row changed for all members.
+    rows: HashSet<ConversationId>,
+    /// Rooms that may lack entries.
+    repairs: HashSet<ConversationId>,
+}
+
+impl Errands {
+    fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.repairs.is_empty()
+    }
+
+    fn merge(&mut self, more: Self) {
+        self.rows.extend(more.rows);
+        self.repairs.extend(more.repairs);
+    }
+}
+
+impl Hub {
+    pub(crate) fn new(store: AnyStore, limits: Arc<Limits>) -> Self {
+        Self {
+            store,
+            limits,
+            rooms: RwLock::default(),
+            users: RwLock::default(),
+            errands: Mutex::default(),
+            errands_waiting: Notify::new(),
+        }
+    }
+
+    /// Lets an entry that is durable reach everyone on this node whom it concerns. The one door: entries of this node and
+    /// of others come in here and nowhere else. Never waits.
+    pub(crate) fn deliver(&self, entry: &Entry) {
+        let room = match self.existing_room(entry.conversation_id) {
+            Some(room) => room,
+            None if self.users.read().is_empty() => return,
+            None => self.room(entry.conversation_id),
+        };
+        if let Change::MemberLeft { user_id, .. } = entry.change {
+            room.detach_user(user_id);
+        }
+        match room.extend(entry.seq, Frame::of_entry(entry), &self.limits) {
+            Extended::Appended => room.mark_all(),
+            Extended::Known => return,
+            Extended::Gap => {
+                self.suspect(&room);
+                return;
+            }
+        }
+        room.touch();
+        self.apply_to_members(&room, entry);
+        self.rows_changed(entry.conversation_id);
+    }
+
+    fn apply_to_members(&self, room: &Room, entry: &Entry) {
+        match entry.change {
+            Change::MemberJoined { user_id, .. } => room.change_members(|members| {
+                members.insert(user_id);
+            }),
+            Change::MemberLeft { user_id, .. } => {
+                room.change_members(|members| {
+                    members.remove(&user_id);
+                });
+                self.row_changed(entry.conversation_id, user_id);
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells the sessions of one user that their row of a conversation changed.
+    pub(crate) fn row_changed(&self, conversation: ConversationId, user: UserId) {
+        for inbox in self.users.read().get(&user).into_iter().flatten() {
+            inbox.row_changed(conversation);
+        }
+    }
+
+    /// Tells the sessions of all members that their row of a conversation changed.
+    fn rows_changed(&self, conversation: ConversationId) {
+        self.errands.lock().rows.insert(conversation);
+        self.errands_waiting.notify_one();
+    }
+
+    /// Tells of a read cursor that moved: always the user's own sessions, and in small conversations those who joined.
+    pub(crate) async fn read_moved(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+        seq: Seq,
+    ) -> Result<(), StoreError> {
+        for inbox in self.users.read().get(&user).into_iter().flatten() {
+            inbox.read_moved(conversation, user, seq);
+            inbox.row_changed(conversation);
+        }
+        let Some(room) = self.existing_room(conversation) else {
+            return Ok(());
+        };
+        if self.member_count(&room).await? <= self.limits.max_members_for_reads {
+            room.for_each_inbox(|inbox| inbox.read_moved(conversation, user, seq));
+        }
+        Ok(())
+    }
+
+    /// Tells those who joined a conversation that the set of those who type in it changed.
+    pub(crate) fn typing_changed(&self, conversation: ConversationId) {
+        if let Some(room) = self.existing_room(conversation) {
+            room.for_each_inbox(|inbox| inbox.typing_changed(conversation));
+        }
+    }
+
+    /// Lets every room compare itself with the store: something may have been lost on the way here.
+    pub(crate) fn suspect_all(&self) {
+        let rooms: Vec<_> = self.rooms.read().values().map(Arc::clone).collect();
+        for room in rooms {
+            self.suspect(&room);
+        }
+    }
+
+    fn suspect(&self, room: &Room) {
+        if room.set_suspect() {
+            self.errands.lock().repairs.insert(room.id);
+            self.errands_waiting.notify_one();
+        }
+    }
+
+    /// Lets a session follow a conversation's room, which appears if it was not there.
+    pub(crate) fn attach(
+        &self,
+        conversation: ConversationId,
+        inbox: &Arc<Inbox>,
+    ) -> Arc<Attachment> {
+        // Under the lock of the map, so that `retire_idle_rooms` cannot take the room away in between.
+        if let Some(room) = self.rooms.read().get(&conversation) {
+            return room.attach(inbox);
+        }
+        self.rooms
+            .write()
+            .entry(conversation)
+            .or_insert_with(|| Arc::new(Room::new(conversation)))
+            .attach(inbox)
+    }
+
+    /// Lets a session be reached.
+    pub(crate) fn enter(&self, inbox: &Arc<Inbox>) {
+        self.users
+            .write()
+            .entry(inbox.user_id)
+            .or_default()
+            .push(Arc::clone(inbox));
+    }
+
+    /// Lets a session go.
+    pub(crate) fn exit(&self, inbox: &Arc<Inbox>) {
+        let mut users = self.users.write();
+        if let Some(inboxes) = users.get_mut(&inbox.user_id) {
+            inboxes.retain(|other| !Arc::ptr_eq(other, inbox));
+            if inboxes.is_empty() {
+                users.remove(&inbox.user_id);
+            }
+        }
+    }
+
+    /// Tells every session that this was all.
+    pub(crate) fn close_sessions(&self) {
+        for inbox in self.users.read().values().flatten() {
+            inbox.close();
+        }
+    }
+
+    /// Forgets the rooms that nobody follows and in which nothing happens.
+    pub(crate) fn retire_idle_rooms(&self) {
+        let mut rooms = self.rooms.write();
+        rooms.retain(|_, room| !room.is_idle(self.limits.room_idle));
+        if rooms.capacity() > 2 * rooms.len() + 1_024 {
+            rooms.shrink_to_fit();
+        }
+    }
+
+    /// How many members a conversation has; the store is asked once a room.
+    pub(crate) async fn member_count(&self, room: &Room) -> Result<usize, StoreError> {
+        self.learn_members(room).await?;
+        Ok(room.with_members(HashSet::len).unwrap_or_default())
+    }
+
+    async fn learn_members(&self, room: &Room) -> Result<(), StoreError> {
+        while room.with_members(|_| ()).is_none() {
+            let Some((head, ids)) = self.store.member_ids(room.id).await? else {
+                return Ok(());
+            };
+            if room.head().is_none() {
+                room.learn_head(head);
+            }
+            room.set_members(head, ids);
+        }
+        Ok(())
+    }
+
+    fn existing_room(&self, conversation: ConversationId) -> Option<Arc<Room>> {
+        self.rooms.read().get(&conversation).map(Arc::clone)
+    }
+
+    fn room(&self, conversation: ConversationId) -> Arc<Room> {
+        if let Some(room) = self.existing_room(conversation) {
+            return room;
+        }
+        let mut rooms = self.rooms.write();
+        Arc::clone(
+            rooms
+                .entry(conversation)
+                .or_insert_with(|| Arc::new(Room::new(conversation))),
+        )
+    }
+
+    /// Does the errands until told to stop. Owned by the engine, which joins it.
+    pub(crate) async fn run(&self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let errands = mem::take(&mut *self.errands.lock());
+            if errands.is_empty() {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    () = self.errands_waiting.notified() => continue,
+                }
+            }
+            let undone = self.run_errands(errands).await;
+            if !undone.is_empty() {
+                self.errands.lock().merge(undone);
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(STORE_RETRY) => {}
+                }
+            }
+        }
+    }
+
+    /// Returns what could not be done because the store failed.
+    async fn run_errands(&self, errands: Errands) -> Errands {
+        let mut undone = Errands::default();
+        for conversation in errands.repairs {
+            if let Err(error) = self.repair(conversation).await {
+                tracing::warn!(%conversation, %error, "entries that may be missing cannot be read");
+                undone.repairs.insert(conversation);
+            }
+        }
+        for conversation in errands.rows {
+            let room = self.room(conversation);
+            match self.learn_members(&room).await {
+                Ok(()) => self.mark_rows(&room),
+                Err(error) => {
+                    tracing::warn!(%conversation, %error, "the members to be told cannot be read");
+                    undone.rows.insert(conversation);
+                }
+            }
+        }
+        undone
+    }
+
+    fn mark_rows(&self, room: &Room) {
+        let users = self.users.read();
+        room.with_members(|members| {
+            if members.len() < users.len() {
+                let online = members.iter().filter_map(|user| users.get(user)).flatten();
+                online.for_each(|inbox| inbox.row_changed(room.id));
+            } else {
+                let concerned = users.iter().filter(|(user, _)| members.contains(user));
+                concerned
+                    .flat_map(|(_, inboxes)| inboxes)
+                    .for_each(|inbox| inbox.row_changed(room.id));
+            }
+        });
+    }
+
+    /// Brings a room's window up to the head of its log.
+    async fn repair(&self, conversation: ConversationId) -> Result<(), StoreError> {
+        let Some(room) = self.existing_room(conversation) else {
+            return Ok(());
+        };
+        while room.take_suspect() {
+            if let Err(error) = self.catch_up(&room).await {
+                room.set_suspect();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn catch_up(&self, room: &Room) -> Result<(), StoreError> {
+        loop {
+            let Some(head) = self.store.head(room.id).await? else {
+                return Ok(());
+            };
+            let Some(known) = room.head() else {
+                return Ok(());
+            };
+            if known >= head {
+                return Ok(());
+            }
+            if head - known > self.limits.window_entries as u64 {
+                room.learn_head(head);
+                self.rows_changed(room.id);
+                return Ok(());
+            }
+            for entry in self
+                .store
+                .entries_after(room.id, known, REPAIR_PAGE)
+                .await?
+            {
+                self.deliver(&entry);
+            }
+        }
+    }
+}

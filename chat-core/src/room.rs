@@ -1,0 +1,339 @@
+//! The part of a conversation's log that this node holds in memory, and who follows it.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::{
+    limits::Limits,
+    model::{ConversationId, Seq, UserId},
+    session::{Frame, Inbox},
+};
+
+/// A window on one log, and the sessions whose cursors move along it.
+#[derive(Debug)]
+pub(crate) struct Room {
+    pub(crate) id: ConversationId,
+    window: Mutex<Window>,
+    attached: Mutex<Vec<Arc<Attachment>>>,
+    members: Mutex<Option<HashSet<UserId>>>,
+    touched: Mutex<Instant>,
+    /// Something may be missing between the window and the store.
+    suspect: AtomicBool,
+}
+
+/// What became of an entry that was handed to a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extended {
+    /// It is the new head.
+    Appended,
+    /// It was known already.
+    Known,
+    /// Entries before it are missing: they must be read from the store first.
+    Gap,
+}
+
+/// Where a reader stands after reading from a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// At the head.
+    Current,
+    /// The budget is used up, there is more.
+    More,
+    /// The window no longer reaches back to the cursor: the store has what comes next.
+    Behind,
+}
+
+impl Room {
+    pub(crate) fn new(id: ConversationId) -> Self {
+        Self {
+            id,
+            window: Mutex::default(),
+            attached: Mutex::default(),
+            members: Mutex::default(),
+            touched: Mutex::new(Instant::now()),
+            suspect: AtomicBool::new(false),
+        }
+    }
+
+    /// The newest entry known here; `None` before the first was seen.
+    pub(crate) fn head(&self) -> Option<Seq> {
+        self.window.lock().head()
+    }
+
+    /// Puts an entry at the head of the window, if it is the next one. Those who follow must then be told.
+    pub(crate) fn extend(&self, seq: Seq, frame: Frame, limits: &Limits) -> Extended {
+        self.window.lock().extend(seq, frame, limits)
+    }
+
+    /// Takes note of the log's head as the store tells it; entries up to there that are not in the window are then read
+    /// from the store by whoever lacks them.
+    pub(crate) fn learn_head(&self, head: Seq) {
+        let skipped = {
+            let mut window = self.window.lock();
+            let known = window.head();
+            if known.is_none_or(|known| known < head) {
+                *window = Window::starting_after(head);
+            }
+            known.is_some_and(|known| known < head)
+        };
+        if skipped {
+            self.mark_all();
+        }
+    }
+
+    /// Appends the frames after the attachment's cursor to `out`, up to the budget, and moves the cursor.
+    pub(crate) fn read(
+        &self,
+        attachment: &Attachment,
+        budget: &mut Budget,
+        out: &mut Vec<Frame>,
+    ) -> Reading {
+        let cursor = attachment.cursor();
+        let window = self.window.lock();
+        let Some(head) = window.head() else {
+            return Reading::Current;
+        };
+        if cursor >= head {
+            return Reading::Current;
+        }
+        if cursor + 1 < window.first {
+            return Reading::Behind;
+        }
+        let skip = usize::try_from(cursor + 1 - window.first).unwrap_or(usize::MAX);
+        let mut taken = 0;
+        for frame in window.frames.range(skip..) {
+            if !budget.takes(frame) {
+                break;
+            }
+            out.push(frame.clone());
+            taken += 1;
+        }
+        attachment.set_cursor(cursor + taken);
+        if cursor + taken == head {
+            Reading::Current
+        } else {
+            Reading::More
+        }
+    }
+
+    /// Lets a session follow this room. It is marked from now on; its cursor is to be set before it reads.
+    pub(crate) fn attach(self: &Arc<Self>, inbox: &Arc<Inbox>) -> Arc<Attachment> {
+        let mut attached = self.attached.lock();
+        let attachment = Arc::new(Attachment {
+            room: Arc::clone(self),
+            inbox: Arc::clone(inbox),
+            cursor: AtomicU64::new(Seq::MAX),
+            moved: AtomicBool::new(false),
+            detached: AtomicBool::new(false),
+            slot: AtomicUsize::new(attached.len()),
+        });
+        attached.push(Arc::clone(&attachment));
+        attachment
+    }
+
+    /// Lets a session go. Doing it twice is the same as once.
+    pub(crate) fn detach(&self, attachment: &Attachment) {
+        let mut attached = self.attached.lock();
+        self.detach_locked(&mut attached, attachment);
+        *self.touched.lock() = Instant::now();
+    }
+
+    /// Lets all sessions of a user go.
+    pub(crate) fn detach_user(&self, user: UserId) {
+        let mut attached = self.attached.lock();
+        let theirs: Vec<_> = attached
+            .iter()
+            .filter(|a| a.inbox.user_id == user)
+            .map(Arc::clone)
+            .collect();
+        for attachment in theirs {
+            self.detach_locked(&mut attached, &attachment);
+        }
+    }
+
+    #[expect(
+        clippy::unused_self,
+        reason = "the lock that is held belongs to this room"
+    )]
+    fn detach_locked(&self, attached: &mut Vec<Arc<Attachment>>, attachment: &Attachment) {
+        if attachment.detached.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let slot = attachment.slot.load(Ordering::Relaxed);
+        attached.swap_remove(slot);
+        if let Some(moved) = attached.get(slot) {
+            moved.slot.store(slot, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells everyone who follows that the head moved.
+    pub(crate) fn mark_all(&self) {
+        for attachment in self.attached.lock().iter() {
+            attachment.mark();
+        }
+    }
+
+    /// Calls `tell` with the inbox of each session that follows.
+    pub(crate) fn for_each_inbox(&self, mut tell: impl FnMut(&Inbox)) {
+        for attachment in self.attached.lock().iter() {
+            tell(&attachment.inbox);
+        }
+    }
+
+    /// Whether nobody follows, and nothing happened for `idle`.
+    pub(crate) fn is_idle(&self, idle: std::time::Duration) -> bool {
+        self.attached.lock().is_empty() && self.touched.lock().elapsed() >= idle
+    }
+
+    /// Notes that something happened here.
+    pub(crate) fn touch(&self) {
+        *self.touched.lock() = Instant::now();
+    }
+
+    /// Notes that entries may be missing; whether that is news.
+    pub(crate) fn set_suspect(&self) -> bool {
+        !self.suspect.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether entries may be missing; asking clears the note.
+    pub(crate) fn take_suspect(&self) -> bool {
+        self.suspect.swap(false, Ordering::AcqRel)
+    }
+
+    /// Calls `look` with the members, if they are known here.
+    pub(crate) fn with_members<T>(&self, look: impl FnOnce(&HashSet<UserId>) -> T) -> Option<T> {
+        self.members.lock().as_ref().map(look)
+    }
+
+    /// Takes the members as the store told them as of `head`; `false` if the log has moved on since.
+    pub(crate) fn set_members(&self, head: Seq, ids: Vec<UserId>) -> bool {
+        let mut members = self.members.lock();
+        if self.head().is_some_and(|known| known > head) {
+            return false;
+        }
+        *members = Some(ids.into_iter().collect());
+        true
+    }
+
+    /// Keeps the known members up to date with an entry of the log.
+    pub(crate) fn change_members(&self, change: impl FnOnce(&mut HashSet<UserId>)) {
+        if let Some(members) = self.members.lock().as_mut() {
+            change(members);
+        }
+    }
+}
+
+/// A contiguous stretch of encoded entries that ends at the head.
+#[derive(Debug, Default)]
+struct Window {
+    /// The `seq` of the first frame; where there is none, of the frame to come. 0 is "nothing is known".
+    first: Seq,
+    frames: VecDeque<Frame>,
+    bytes: usize,
+}
+
+impl Window {
+    fn starting_after(head: Seq) -> Self {
+        Self {
+            first: head + 1,
+            ..Self::default()
+        }
+    }
+
+    fn head(&self) -> Option<Seq> {
+        (self.first > 0).then(|| self.first + self.frames.len() as u64 - 1)
+    }
+
+    fn extend(&mut self, seq: Seq, frame: Frame, limits: &Limits) -> Extended {
+        match self.head() {
+            None => self.first = seq,
+            Some(head) if seq <= head => return Extended::Known,
+            Some(head) if seq > head + 1 => return Extended::Gap,
+            Some(_) => {}
+        }
+        self.bytes += frame.json().len();
+        self.frames.push_back(frame);
+        while self.frames.len() > limits.window_entries || self.bytes > limits.window_bytes {
+            let Some(oldest) = self.frames.pop_front() else {
+                break;
+            };
+            self.bytes -= oldest.json().len();
+            self.first += 1;
+        }
+        Extended::Appended
+    }
+}
+
+/// How much one batch may still hold: always at least one frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    bytes: usize,
+    untouched: bool,
+}
+
+impl Budget {
+    pub(crate) const fn of_bytes(bytes: usize) -> Self {
+        Self {
+            bytes,
+            untouched: true,
+        }
+    }
+
+    fn takes(&mut self, frame: &Frame) -> bool {
+        let size = frame.json().len();
+        if size > self.bytes && !self.untouched {
+            return false;
+        }
+        self.bytes = self.bytes.saturating_sub(size);
+        self.untouched = false;
+        true
+    }
+}
+
+/// One session following one room.
+#[derive(Debug)]
+pub(crate) struct Attachment {
+    pub(crate) room: Arc<Room>,
+    inbox: Arc<Inbox>,
+    /// Up to where the session was served. Only the session itself moves it.
+    cursor: AtomicU64,
+    /// The session was told that the room moved, and has not looked yet.
+    moved: AtomicBool,
+    detached: AtomicBool,
+    /// Its place in the room's list.
+    slot: AtomicUsize,
+}
+
+impl Attachment {
+    pub(crate) fn cursor(&self) -> Seq {
+        self.cursor.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_cursor(&self, cursor: Seq) {
+        self.cursor.store(cursor, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_detached(&self) -> bool {
+        self.detached.load(Ordering::Acquire)
+    }
+
+    /// Tells the session that the room moved, unless it was told and has not looked since.
+    pub(crate) fn mark(self: &Arc<Self>) {
+        if !self.moved.swap(true, Ordering::AcqRel) {
+            self.inbox.room_moved(Arc::clone(self));
+        }
+    }
+
+    /// The session looks: whatever moves from here on marks it again.
+    pub(crate) fn unmark(&self) {
+        self.moved.store(false, Ordering::Release);
+    }
+}

@@ -1,0 +1,684 @@
+//! One connected client: cursors on logs, changed keys, and the next batch of frames.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    fmt,
+    future::poll_fn,
+    mem,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    chat::Engine,
+    error::Error,
+    model::{ConversationId, Entry, Presence, Seq, SessionId, UserId},
+    protocol::{ServerFrame, Signal},
+    room::{Attachment, Budget, Reading},
+};
+
+/// The most bytes of log frames in one batch, unless a single one is larger.
+const BATCH_BYTES: usize = 64 * 1024;
+/// How many entries are read from the store at once: of the longest ones, about 1 MiB.
+const STORE_PAGE: usize = 20;
+
+/// A frame that is ready for the wire: one JSON object in UTF-8. Clones share the bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Frame(Bytes);
+
+impl Frame {
+    /// The text of the frame.
+    #[must_use]
+    pub fn json(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// The frame as a value, for those who follow a chat inside the same process.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), chat_core::Error> {
+    /// use chat_core::{Chat, protocol::{ServerFrame, Signal}, model::{UserId, Title}};
+    /// let chat = Chat::builder().start().await?;
+    /// let ana = UserId::new();
+    /// let mut session = chat.connect(ana).await?;
+    /// let title = Title::try_from("Lunch".to_owned()).map_err(|_| chat_core::Error::ShuttingDown)?;
+    /// chat.create_group(ana, title, vec![]).await?;
+    /// let frames = session.next().await?;
+    /// assert!(matches!(frames[0].decode(), Some(ServerFrame::Signal(Signal::ConversationUpdated { .. }))));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn decode(&self) -> Option<ServerFrame> {
+        let text = std::str::from_utf8(&self.0).ok()?;
+        ServerFrame::decode(text).ok().flatten()
+    }
+
+    pub(crate) fn of_entry(entry: &Entry) -> Self {
+        Self::encode(entry)
+    }
+
+    fn of_signal(signal: &Signal) -> Self {
+        Self::encode(signal)
+    }
+
+    fn encode(value: &impl Serialize) -> Self {
+        // Frames are plain structs with text keys, for which JSON has no failing case.
+        Self(serde_json::to_vec(value).unwrap_or_default().into())
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frame({})", String::from_utf8_lossy(&self.0))
+    }
+}
+
+/// What a join brought about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// The newest `seq` of the log at this moment.
+    pub head_seq: Seq,
+    /// The cursor was too far behind (or of another life of the store): the session follows from `head_seq` on, and what
+    /// lies before it is to be read with [`Chat::events`](crate::Chat::events).
+    pub reset: bool,
+}
+
+/// The end of a session that others reach: they leave marks here, and the session looks.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    pub(crate) user_id: UserId,
+    marks: Mutex<Marks>,
+}
+
+/// What moved since the session last looked.
+#[derive(Debug, Default)]
+struct Marks {
+    moved: Vec<Arc<Attachment>>,
+    signals: Option<Box<Signals>>,
+    closed: bool,
+    waker: Option<Waker>,
+}
+
+/// Keys of state and ephemera that changed. Each is held once, so their number is bounded by what there is.
+#[derive(Debug, Default)]
+struct Signals {
+    rows: HashSet<ConversationId>,
+    reads: HashMap<(ConversationId, UserId), Seq>,
+    presence: HashMap<UserId, Presence>,
+    typing: HashSet<ConversationId>,
+}
+
+impl Inbox {
+    fn new(user_id: UserId) -> Self {
+        Self {
+            user_id,
+            marks: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn room_moved(&self, attachment: Arc<Attachment>) {
+        self.leave_mark(|marks| marks.moved.push(attachment));
+    }
+
+    pub(crate) fn row_changed(&self, conversation: ConversationId) {
+        self.leave_mark(|marks| {
+            marks.signals().rows.insert(conversation);
+        });
+    }
+
+    pub(crate) fn read_moved(&self, conversation: ConversationId, user: UserId, seq: Seq) {
+        self.leave_mark(|marks| {
+            let newest = marks
+                .signals()
+                .reads
+                .entry((conversation, user))
+                .or_default();
+            *newest = seq.max(*newest);
+        });
+    }
+
+    pub(crate) fn presence_changed(&self, presence: Presence) {
+        self.leave_mark(|marks| {
+            marks.signals().presence.insert(presence.user_id, presence);
+        });
+    }
+
+    pub(crate) fn typing_changed(&self, conversation: ConversationId) {
+        self.leave_mark(|marks| {
+            marks.signals().typing.insert(conversation);
+        });
+    }
+
+    pub(crate) fn close(&self) {
+        self.leave_mark(|marks| marks.closed = true);
+    }
+
+    fn poll_marked(&self, context: &Context<'_>) -> Poll<()> {
+        let mut marks = self.marks.lock();
+        if !marks.is_empty() {
+            return Poll::Ready(());
+        }
+        match &mut marks.waker {
+            Some(waker) => waker.clone_from(context.waker()),
+            none => *none = Some(context.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    /// Leaves a mark and wakes the session, if it sleeps.
+    fn leave_mark(&self, mark: impl FnOnce(&mut Marks)) {
+        let waker = {
+            let mut marks = self.marks.lock();
+            mark(&mut marks);
+            marks.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Marks {
+    fn signals(&mut self) -> &mut Signals {
+        self.signals.get_or_insert_default()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.moved.is_empty() && self.signals.is_none() && !self.closed
+    }
+}
+
+/// One connected client of a user: a set of cursors on the logs it joined.
+///
+/// Dropping it is what a broken connection is: the user stays online for a grace period.
+/// [`close`](Session::close) is a goodbye.
+#[derive(Debug)]
+pub struct Session {
+    id: SessionId,
+    engine: Arc<Engine>,
+    inbox: Arc<Inbox>,
+    joined: HashMap<ConversationId, Arc<Attachment>>,
+    watched: HashSet<UserId>,
+    typing_in: HashSet<ConversationId>,
+    /// Rooms to look into.
+    moved: Vec<Arc<Attachment>>,
+    /// Rooms whose window does not reach back to the cursor.
+    behind: VecDeque<Arc<Attachment>>,
+    signals: Signals,
+    /// When a row of a conversation may next be told, where that is not at once.
+    rows_told: HashMap<ConversationId, Instant>,
+    ready: Vec<Frame>,
+    closed: bool,
+    said_goodbye: bool,
+}
+
+impl Session {
+    pub(crate) fn open(engine: Arc<Engine>, user_id: UserId) -> Self {
+        let inbox = Arc::new(Inbox::new(user_id));
+        engine.hub.enter(&inbox);
+        engine.presence.connected(user_id);
+        Self {
+            id: SessionId::new(),
+            engine,
+            inbox,
+            joined: HashMap::new(),
+            watched: HashSet::new(),
+            typing_in: HashSet::new(),
+            moved: Vec::new(),
+            behind: VecDeque::new(),
+            signals: Signals::default(),
+            rows_told: HashMap::new(),
+            ready: Vec::new(),
+            closed: false,
+            said_goodbye: false,
+        }
+    }
+
+    /// The name of this session.
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn user_id(&self) -> UserId {
+        self.inbox.user_id
+    }
+
+    /// Follows a conversation: from here on [`next`](Self::next) gives every entry of its log after `after`, once and in
+    /// order; without `after`, from the head on. Joining again moves the cursor.
+    ///
+    /// Fails with [`Error::NotFound`] for those who do not belong to it. When dropped before it returns, nothing has
+    /// changed.
+    pub async fn join(
+        &mut self,
+        conversation: ConversationId,
+        after: Option<Seq>,
+    ) -> Result<Joined, Error> {
+        let limit = self.engine.limits.max_joined_conversations;
+        if self.joined.len() >= limit && !self.joined.contains_key(&conversation) {
+            return Err(Error::LimitExceeded(format!(
+                "at most {limit} joined conversations: leave one first"
+            )));
+        }
+        // Attached before anything is read: what is appended meanwhile marks this session, what came before is read.
+        let attaching = Attaching(Some(self.engine.hub.attach(conversation, &self.inbox)));
+        let room = &attaching.attachment().ok_or(Error::ShuttingDown)?.room;
+
+        let store = &self.engine.store;
+        if store
+            .membership(conversation, self.user_id())
+            .await?
+            .is_none()
+        {
+            return Err(Error::NotFound("no such conversation"));
+        }
+        let mut head = match room.head() {
+            Some(head) if after.is_none_or(|after| after <= head) => head,
+            _ => store
+                .head(conversation)
+                .await?
+                .ok_or(Error::NotFound("no such conversation"))?,
+        };
+        if room.head().is_none() {
+            room.learn_head(head);
+        }
+        head = head.max(room.head().unwrap_or(head));
+        let reads = self.reads_of_small(conversation).await?;
+
+        let (cursor, reset) = match after {
+            None => (head, false),
+            Some(after) if after > head || head - after > self.engine.limits.max_replay as u64 => {
+                (head, true)
+            }
+            Some(after) => (after, false),
+        };
+        let attachment = attaching.done().ok_or(Error::ShuttingDown)?;
+        attachment.set_cursor(cursor);
+        attachment.mark();
+        if let Some(previous) = self.joined.insert(conversation, attachment) {
+            previous.room.detach(&previous);
+        }
+        self.signals.reads.extend(reads);
+        Ok(Joined {
+            head_seq: head,
+            reset,
+        })
+    }
+
+    /// The read cursors of a conversation, if it is small enough for them to be told.
+    async fn reads_of_small(
+        &self,
+        conversation: ConversationId,
+    ) -> Result<Vec<((ConversationId, UserId), Seq)>, Error> {
+        let most = self.engine.limits.max_members_for_reads;
+        let members = self
+            .engine
+            .store
+            .members(conversation, None, most + 1)
+            .await?;
+        if members.len() > most {
+            return Ok(Vec::new());
+        }
+        Ok(members
+            .into_iter()
+            .map(|member| ((conversation, member.user_id), member.read_seq))
+            .collect())
+    }
+
+    /// Follows a conversation no longer.
+    pub fn leave(&mut self, conversation: ConversationId) {
+        self.stop_typing(conversation);
+        if let Some(attachment) = self.joined.remove(&conversation) {
+            attachment.room.detach(&attachment);
+        }
+    }
+
+    /// Tells of the presence of these users from here on, and of no others. Those who share no conversation with this
+    /// user are left out in silence. When dropped before it returns, nothing has changed.
+    pub async fn watch_presence(&mut self, users: Vec<UserId>) -> Result<(), Error> {
+        let limit = self.engine.limits.max_watched_users;
+        if users.len() > limit {
+            return Err(Error::LimitExceeded(format!(
+                "at most {limit} watched users"
+            )));
+        }
+        let known = self
+            .engine
+            .store
+            .sharing_with(self.user_id(), &users)
+            .await?;
+        let wanted: HashSet<UserId> = known.into_iter().collect();
+        // Watched before it is read, so that a change meanwhile is not missed; `read_presence` then says the newest.
+        for user in wanted.difference(&self.watched) {
+            self.engine.presence.watch(*user, &self.inbox);
+        }
+        let ids: Vec<UserId> = wanted.iter().copied().collect();
+        let snapshot = match self.engine.presence.of(&ids).await {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                for user in wanted.difference(&self.watched) {
+                    self.engine.presence.unwatch(*user, &self.inbox);
+                }
+                return Err(error.into());
+            }
+        };
+        for user in self.watched.difference(&wanted) {
+            self.engine.presence.unwatch(*user, &self.inbox);
+        }
+        self.watched = wanted;
+        self.signals.presence.extend(
+            snapshot
+                .into_iter()
+                .map(|presence| (presence.user_id, presence)),
+        );
+        Ok(())
+    }
+
+    /// Says that this user types, or stopped typing, in a joined conversation.
+    ///
+    /// To be repeated while it lasts (see [`Limits::typing_expiry`](crate::Limits)); ends by itself with a send, `leave`
+    /// and the end of the session. In conversations of many members it is heard by nobody.
+    pub async fn typing(
+        &mut self,
+        conversation: ConversationId,
+        typing: bool,
+    ) -> Result<(), Error> {
+        let Some(attachment) = self.joined.get(&conversation) else {
+            return Err(Error::NotFound("join the conversation first"));
+        };
+        if !typing {
+            self.stop_typing(conversation);
+            return Ok(());
+        }
+        let members = self.engine.hub.member_count(&attachment.room).await?;
+        if members <= self.engine.limits.max_members_for_typing {
+            self.typing_in.insert(conversation);
+            self.engine
+                .typing
+                .start(conversation, self.user_id(), &self.engine.hub);
+        }
+        Ok(())
+    }
+
+    fn stop_typing(&mut self, conversation: ConversationId) {
+        if self.typing_in.remove(&conversation) {
+            self.engine
+                .typing
+                .stop(conversation, self.user_id(), &self.engine.hub);
+        }
+    }
+
+    /// The next frames for this client: at least one.
+    ///
+    /// Waits until there is something. Log frames are read from the rooms' windows, or from the store where a cursor has
+    /// fallen behind; state that changed several times is told once. An [`Error::Unavailable`] may be tried again after
+    /// a pause; [`Error::ShuttingDown`] is the end. Cancellation safe: what was not returned comes with the next call.
+    pub async fn next(&mut self) -> Result<Vec<Frame>, Error> {
+        loop {
+            self.take_marks();
+            self.read_windows();
+            self.render_signals();
+            if let Err(error) = self.render_rows().await
+                && self.ready.is_empty()
+            {
+                return Err(error);
+            }
+            if self.ready.is_empty() {
+                self.read_store().await?;
+            }
+            if !self.ready.is_empty() {
+                return Ok(mem::take(&mut self.ready));
+            }
+            if self.closed {
+                return Err(Error::ShuttingDown);
+            }
+            self.wait().await;
+        }
+    }
+
+    /// Ends the session with a goodbye: if it was the user's last one, they are offline at once.
+    pub fn close(mut self) {
+        self.said_goodbye = true;
+    }
+
+    fn read_windows(&mut self) {
+        let mut budget = Budget::of_bytes(BATCH_BYTES);
+        while let Some(attachment) = self.moved.pop() {
+            if attachment.is_detached() {
+                self.forget(&attachment);
+                continue;
+            }
+            attachment.unmark();
+            match attachment
+                .room
+                .read(&attachment, &mut budget, &mut self.ready)
+            {
+                Reading::Current => {}
+                Reading::Behind => {
+                    if !self
+                        .behind
+                        .iter()
+                        .any(|other| Arc::ptr_eq(other, &attachment))
+                    {
+                        self.behind.push_back(attachment);
+                    }
+                }
+                Reading::More => {
+                    self.moved.push(attachment);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Serves the room that waits longest for the store: one page of its log.
+    async fn read_store(&mut self) -> Result<(), Error> {
+        while let Some(attachment) = self.behind.front().map(Arc::clone) {
+            if attachment.is_detached() {
+                self.behind.pop_front();
+                self.forget(&attachment);
+                continue;
+            }
+            let (conversation, cursor) = (attachment.room.id, attachment.cursor());
+            let entries = self
+                .engine
+                .store
+                .entries_after(conversation, cursor, STORE_PAGE)
+                .await?;
+            self.behind.pop_front();
+            let dense = entries
+                .iter()
+                .zip(cursor + 1..)
+                .all(|(entry, seq)| entry.seq == seq);
+            if entries.is_empty() && attachment.room.head().is_none_or(|head| head <= cursor) {
+                continue;
+            }
+            let Some(last) = entries.last().filter(|_| dense) else {
+                tracing::error!(%conversation, cursor, "the log has a hole: this session cannot be served");
+                self.ready.push(Frame::of_signal(&Signal::Resync {
+                    conversation_id: conversation,
+                    after_seq: cursor,
+                }));
+                self.leave(conversation);
+                return Ok(());
+            };
+            if attachment.is_detached() {
+                self.forget(&attachment);
+                continue;
+            }
+            attachment.set_cursor(last.seq);
+            self.ready.extend(entries.iter().map(Frame::of_entry));
+            self.moved.push(attachment);
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    /// Drops what is held for a room that let this session go.
+    fn forget(&mut self, attachment: &Arc<Attachment>) {
+        let conversation = attachment.room.id;
+        if self
+            .joined
+            .get(&conversation)
+            .is_some_and(|joined| Arc::ptr_eq(joined, attachment))
+        {
+            self.stop_typing(conversation);
+            self.joined.remove(&conversation);
+        }
+    }
+
+    fn render_signals(&mut self) {
+        for ((conversation_id, user_id), seq) in self.signals.reads.drain() {
+            self.ready.push(Frame::of_signal(&Signal::Read {
+                conversation_id,
+                user_id,
+                seq,
+            }));
+        }
+        for (_, presence) in self.signals.presence.drain() {
+            self.ready
+                .push(Frame::of_signal(&Signal::Presence(presence)));
+        }
+        for conversation_id in self.signals.typing.drain() {
+            if self.joined.contains_key(&conversation_id) {
+                let user_ids = self.engine.typing.who(conversation_id);
+                self.ready.push(Frame::of_signal(&Signal::Typing {
+                    conversation_id,
+                    user_ids,
+                }));
+            }
+        }
+    }
+
+    /// Renders the changed rows whose time has come, all with one look at the store.
+    async fn render_rows(&mut self) -> Result<(), Error> {
+        if self.signals.rows.is_empty() {
+            return Ok(());
+        }
+        let now = Instant::now();
+        self.rows_told.retain(|_, next| *next > now);
+        let due: Vec<_> = self
+            .signals
+            .rows
+            .iter()
+            .copied()
+            .filter(|id| !self.rows_told.contains_key(id))
+            .take(50)
+            .collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        let rows = self.engine.rows_of(self.user_id(), &due).await?;
+        let mut gone: HashSet<ConversationId> = due.into_iter().collect();
+        for row in rows {
+            let id = row.conversation.id;
+            gone.remove(&id);
+            self.signals.rows.remove(&id);
+            self.rows_told
+                .insert(id, now + self.engine.limits.row_interval);
+            self.ready
+                .push(Frame::of_signal(&Signal::ConversationUpdated {
+                    row: Box::new(row),
+                }));
+        }
+        for conversation_id in gone {
+            self.signals.rows.remove(&conversation_id);
+            self.ready
+                .push(Frame::of_signal(&Signal::ConversationRemoved {
+                    conversation_id,
+                }));
+        }
+        Ok(())
+    }
+
+    /// When the next row that was held back may be told.
+    fn next_row_at(&self) -> Option<Instant> {
+        self.signals
+            .rows
+            .iter()
+            .filter_map(|id| self.rows_told.get(id))
+            .min()
+            .copied()
+    }
+
+    /// Sleeps until something is marked or a row that was held back is due.
+    async fn wait(&mut self) {
+        let until = self.next_row_at();
+        let marked = poll_fn(|context| self.inbox.poll_marked(context));
+        match until {
+            None => marked.await,
+            // Having waited long enough is as good a reason to look as a mark.
+            Some(until) => timeout_at(until, marked).await.unwrap_or(()),
+        }
+    }
+
+    fn take_marks(&mut self) {
+        let mut marks = self.inbox.marks.lock();
+        if self.moved.is_empty() {
+            mem::swap(&mut self.moved, &mut marks.moved);
+        } else {
+            self.moved.append(&mut marks.moved);
+        }
+        self.closed |= mem::take(&mut marks.closed);
+        if let Some(signals) = marks.signals.take() {
+            self.signals.merge(*signals);
+        }
+    }
+}
+
+impl Signals {
+    fn merge(&mut self, newer: Self) {
+        self.rows.extend(newer.rows);
+        self.reads.extend(newer.reads);
+        self.presence.extend(newer.presence);
+        self.typing.extend(newer.typing);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        for conversation in mem::take(&mut self.typing_in) {
+            self.engine
+                .typing
+                .stop(conversation, self.user_id(), &self.engine.hub);
+        }
+        for (_, attachment) in self.joined.drain() {
+            attachment.room.detach(&attachment);
+        }
+        for user in &self.watched {
+            self.engine.presence.unwatch(*user, &self.inbox);
+        }
+        self.engine.hub.exit(&self.inbox);
+        self.engine
+            .presence
+            .disconnected(self.inbox.user_id, self.said_goodbye);
+    }
+}
+
+/// An attachment that is let go again unless the join it is made for comes to its end.
+struct Attaching(Option<Arc<Attachment>>);
+
+impl Attaching {
+    fn attachment(&self) -> Option<&Arc<Attachment>> {
+        self.0.as_ref()
+    }
+
+    fn done(mut self) -> Option<Arc<Attachment>> {
+        self.0.take()
+    }
+}
+
+impl Drop for Attaching {
+    fn drop(&mut self) {
+        if let Some(attachment) = self.0.take() {
+            attachment.room.detach(&attachment);
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! The one place where the type of a store is erased, so that nothing else carries a type parameter.
+
+use std::{fmt, pin::Pin, sync::Arc};
+
+use super::{
+    Around, Committed, ConversationStore, MessageLog, PresenceStore, ReadCursor, Refusal, RowPlace,
+    Store, StoreError, StoredRow, Write,
+};
+use crate::model::{
+    ConversationId, Entry, Membership, Message, Seq, StoreEpoch, Timestamp, UserId,
+};
+
+/// Any store, behind one pointer.
+#[derive(Clone)]
+pub(crate) struct AnyStore(Arc<dyn ErasedStore>);
+
+impl AnyStore {
+    pub(crate) fn new(store: impl Store) -> Self {
+        Self(Arc::new(store))
+    }
+}
+
+impl fmt::Debug for AnyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnyStore")
+    }
+}
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// The object-safe twin of [`Store`]: the same methods, boxed.
+trait ErasedStore: Send + Sync {
+    fn epoch<'a>(&'a self) -> Answer<'a, StoreEpoch>;
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> Answer<'a, Vec<Result<Committed, Refusal>>>;
+    fn head<'a>(&'a self, conversation: ConversationId) -> Answer<'a, Option<Seq>>;
+    fn entries_after<'a>(
+        &'a self,
+        conversation: ConversationId,
+        after: Seq,
+        limit: usize,
+    ) -> Answer<'a, Vec<Entry>>;
+    fn messages<'a>(
+        &'a self,
+        conversation: ConversationId,
+        which: Around,
+        limit: usize,
+    ) -> Answer<'a, Vec<Message>>;
+    fn direct<'a>(
+        &'a self,
+        user: UserId,
+        peer: UserId,
+        at: Timestamp,
+    ) -> Answer<'a, (ConversationId, bool)>;
+    fn membership<'a>(
+        &'a self,
+        conversation: ConversationId,
+        user: UserId,
+    ) -> Answer<'a, Option<Membership>>;
+    fn member_ids<'a>(
+        &'a self,
+        conversation: ConversationId,
+    ) -> Answer<'a, Option<(Seq, Vec<UserId>)>>;
+    fn members<'a>(
+        &'a self,
+        conversation: ConversationId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Answer<'a, Vec<Membership>>;
+    fn rows<'a>(
+        &'a self,
+        user: UserId,
+        after: Option<RowPlace>,
+        limit: usize,
+    ) -> Answer<'a, Vec<StoredRow>>;
+    fn rows_of<'a>(
+        &'a self,
+        user: UserId,
+        conversations: &'a [ConversationId],
+    ) -> Answer<'a, Vec<StoredRow>>;
+    fn row_heads<'a>(&'a self, user: UserId) -> Answer<'a, Vec<(ConversationId, Seq, u64)>>;
+    fn mark_read<'a>(
+        &'a self,
+        conversation: ConversationId,
+        user: UserId,
+        seq: Seq,
+    ) -> Answer<'a, Option<ReadCursor>>;
+    fn sharing_with<'a>(&'a self, user: UserId, others: &'a [UserId]) -> Answer<'a, Vec<UserId>>;
+    fn set_last_seen<'a>(&'a self, seen: &'a [(UserId, Timestamp)]) -> Answer<'a, ()>;
+    fn last_seen<'a>(&'a self, users: &'a [UserId]) -> Answer<'a, Vec<(UserId, Timestamp)>>;
+}
+
+impl<S: Store> ErasedStore for S {
+    fn epoch<'a>(&'a self) -> Answer<'a, StoreEpoch> {
+        Box::pin(MessageLog::epoch(self))
+    }
+
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> Answer<'a, Vec<Result<Committed, Refusal>>> {
+        Box::pin(MessageLog::commit(self, writes))
+    }
+
+    fn head<'a>(&'a self, conversation: ConversationId) -> Answer<'a, Option<Seq>> {
+        Box::pin(MessageLog::head(self, conversation))
+    }
+
+    fn entries_after<'a>(
+        &'a self,
+        conversation: ConversationId,
+        after: Seq,
+        limit: usize,
+    ) -> Answer<'a, Vec<Entry>> {
+        Box::pin(MessageLog::entries_after(self, conversation, after, limit))
+    }
+
+    fn messages<'a>(
+        &'a self,
+        conversation: ConversationId,
+        which: Around,
+        limit: usize,
+    ) -> Answer<'a, Vec<Message>> {
+        Box::pin(MessageLog::messages(self, conversation, which, limit))
+    }
+
+    fn direct<'a>(
+        &'a self,
+        user: UserId,
+        peer: UserId,
+        at: Timestamp,
+    ) -> Answer<'a, (ConversationId, bool)> {
+        Box::pin(ConversationStore::direct(self, user, peer, at))
+    }
+
+    fn membership<'a>(
+        &'a self,
+        conversation: ConversationId,
+        user: UserId,
+    ) -> Answer<'a, Option<Membership>> {
+        Box::pin(ConversationStore::membership(self, conversation, user))
+    }
+
+    fn member_ids<'a>(
+        &'a self,
+        conversation: ConversationId,
+    ) -> Answer<'a, Option<(Seq, Vec<UserId>)>> {
+        Box::pin(ConversationStore::member_ids(self, conversation))
+    }
+
+    fn members<'a>(
+        &'a self,
+        conversation: ConversationId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Answer<'a, Vec<Membership>> {
+        Box::pin(ConversationStore::members(self, conversation, after, limit))
+    }
+
+    fn rows<'a>(
+        &'a self,
+        user: UserId,
+        after: Option<RowPlace>,
+        limit: usize,
+    ) -> Answer<'a, Vec<StoredRow>> {
+        Box::pin(ConversationStore::rows(self, user, after, limit))
+    }
+
+    fn rows_of<'a>(
+        &'a self,
+        user: UserId,
+        conversations: &'a [ConversationId],
+    ) -> Answer<'a, Vec<StoredRow>> {
+        Box::pin(ConversationStore::rows_of(self, user, conversations))
+    }
+
+    fn row_heads<'a>(&'a self, user: UserId) -> Answer<'a, Vec<(ConversationId, Seq, u64)>> {
+        Box::pin(ConversationStore::row_heads(self, user))
+    }
+
+    fn mark_read<'a>(
+        &'a self,
+        conversation: ConversationId,
+        user: UserId,
+        seq: Seq,
+    ) -> Answer<'a, Option<ReadCursor>> {
+        Box::pin(ConversationStore::mark_read(self, conversation, user, seq))
+    }
+
+    fn sharing_with<'a>(&'a self, user: UserId, others: &'a [UserId]) -> Answer<'a, Vec<UserId>> {
+        Box::pin(ConversationStore::sharing_with(self, user, others))
+    }
+
+    fn set_last_seen<'a>(&'a self, seen: &'a [(UserId, Timestamp)]) -> Answer<'a, ()> {
+        Box::pin(PresenceStore::set_last_seen(self, seen))
+    }
+
+    fn last_seen<'a>(&'a self, users: &'a [UserId]) -> Answer<'a, Vec<(UserId, Timestamp)>> {
+        Box::pin(PresenceStore::last_seen(self, users))
+    }
+}
+
+/// The methods of the traits, once more, for the engine to call.
+impl AnyStore {
+    pub(crate) async fn epoch(&self) -> Result<StoreEpoch, StoreError> {
+        self.0.epoch().await
+    }
+
+    pub(crate) async fn commit(
+        &self,
+        writes: &[Write],
+    ) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
+        self.0.commit(writes).await
+    }
+
+    pub(crate) async fn head(
+        &self,
+        conversation: ConversationId,
+    ) -> Result<Option<Seq>, StoreError> {
+        self.0.head(conversation).await
+    }
+
+    pub(crate) async fn entries_after(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.0.entries_after(conversation, after, limit).await
+    }
+
+    pub(crate) async fn messages(
+        &self,
+        conversation: ConversationId,
+        which: Around,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        self.0.messages(conversation, which, limit).await
+    }
+
+    pub(crate) async fn direct(
+        &self,
+        user: UserId,
+        peer: UserId,
+        at: Timestamp,
+    ) -> Result<(ConversationId, bool), StoreError> {
+        self.0.direct(user, peer, at).await
+    }
+
+    pub(crate) async fn membership(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+    ) -> Result<Option<Membership>, StoreError> {
+        self.0.membership(conversation, user).await
+    }
+
+    pub(crate) async fn member_ids(
+        &self,
+        conversation: ConversationId,
+    ) -> Result<Option<(Seq, Vec<UserId>)>, StoreError> {
+        self.0.member_ids(conversation).await
+    }
+
+    pub(crate) async fn members(
+        &self,
+        conversation: ConversationId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Membership>, StoreError> {
+        self.0.members(conversation, after, limit).await
+    }
+
+    pub(crate) async fn rows(
+        &self,
+        user: UserId,
+        after: Option<RowPlace>,
+        limit: usize,
+    ) -> Result<Vec<StoredRow>, StoreError> {
+        self.0.rows(user, after, limit).await
+    }
+
+    pub(crate) async fn rows_of(
+        &self,
+        user: UserId,
+        conversations: &[ConversationId],
+    ) -> Result<Vec<StoredRow>, StoreError> {
+        self.0.rows_of(user, conversations).await
+    }
+
+    pub(crate) async fn row_heads(
+        &self,
+        user: UserId,
+    ) -> Result<Vec<(ConversationId, Seq, u64)>, StoreError> {
+        self.0.row_heads(user).await
+    }
+
+    pub(crate) async fn mark_read(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+        seq: Seq,
+    ) -> Result<Option<ReadCursor>, StoreError> {
+        self.0.mark_read(conversation, user, seq).await
+    }
+
+    pub(crate) async fn sharing_with(
+        &self,
+        user: UserId,
+        others: &[UserId],
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.0.sharing_with(user, others).await
+    }
+
+    pub(crate) async fn set_last_seen(
+        &self,
+        seen: &[(UserId, Timestamp)],
+    ) -> Result<(), StoreError> {
+        self.0.set_last_seen(seen).await
+    }
+
+    pub(crate) async fn last_seen(
+        &self,
+        users: &[UserId],
+    ) -> Result<Vec<(UserId, Timestamp)>, StoreError> {
+        self.0.last_seen(users).await
+    }
+}

@@ -1,0 +1,321 @@
+//! What the engine asks of a store: three small traits, and the contracts that the conformance suite checks.
+//!
+//! An implementation writes plain `async fn`s. It is shared behind a reference, so it brings its own pool or lock.
+//! Every future may be dropped at any await; a transaction that had not committed by then must leave nothing behind.
+
+#[cfg(feature = "testing")]
+pub mod conformance;
+mod erased;
+mod memory;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+use std::future::Future;
+
+pub(crate) use erased::AnyStore;
+pub use memory::MemoryStore;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
+
+use crate::model::{
+    ConversationId, Draft, Entry, Membership, Message, MessageId, Role, Row, Seq, StoreEpoch,
+    Timestamp, Title, UserId,
+};
+
+/// A store could not do what it was asked; nothing of it was done, or (after a lost connection) it is not known.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The store is not to be had now; the same call may succeed later.
+    #[error("the store is not available")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// What the store holds is not what was ever written to it.
+    #[error("the store holds what it should not: {0}")]
+    Corrupt(String),
+}
+
+impl StoreError {
+    /// Wraps the error of a backend.
+    pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unavailable(source.into())
+    }
+}
+
+/// One change to one conversation that waits to become part of its log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// Which conversation.
+    pub conversation_id: ConversationId,
+    /// Who does it.
+    pub author: UserId,
+    /// When it was accepted.
+    pub at: Timestamp,
+    /// What.
+    pub act: Act,
+}
+
+/// What a [`Write`] does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Act {
+    /// Makes the group, with the author as its owner; `members` join after the owner, in this order.
+    CreateGroup {
+        /// Its title.
+        title: Title,
+        /// The others. The author and repetitions among them are passed over.
+        members: Vec<UserId>,
+    },
+    /// Says something.
+    Send {
+        /// The name the message will have, made for it: no other message has it.
+        id: MessageId,
+        /// What.
+        draft: Draft,
+    },
+    /// Makes somebody a member, or gives a member this role.
+    PutMember {
+        /// Who.
+        user_id: UserId,
+        /// `None`: a newcomer becomes a plain member, a member keeps the role they have.
+        role: Option<Role>,
+    },
+    /// Ends a membership; of oneself, this is leaving.
+    RemoveMember {
+        /// Whose.
+        user_id: UserId,
+    },
+    /// Gives a group another title.
+    Rename {
+        /// Which.
+        title: Title,
+    },
+}
+
+/// What became of a [`Write`] that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// It is in the log: these entries, ascending. Only a new group has several.
+    Appended(Vec<Entry>),
+    /// A send that was accepted before under the same `client_id`, with the same content: that message, as it is now.
+    Repeated(Message),
+    /// All was as asked already; nothing was appended.
+    Unchanged,
+}
+
+/// Why a [`Write`] was not accepted. The other writes of its batch are not touched by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// There is no such conversation, or the author does not belong to it.
+    #[error("no such conversation")]
+    ConversationNotFound,
+    /// The user that the act is about does not belong to it.
+    #[error("no such member")]
+    MemberNotFound,
+    /// `reply_to` names no message of this conversation.
+    #[error("the message replied to is not in this conversation")]
+    ReplyNotFound,
+    /// The author's role does not permit the act; see [`access`](crate::access).
+    #[error("your role does not permit this")]
+    Forbidden,
+    /// Direct conversations have no titles, roles or comings and goings.
+    #[error("this is not possible in a direct conversation")]
+    NotInDirect,
+    /// A group without an owner would remain, with other members in it.
+    #[error("a group keeps at least one owner: appoint another one first")]
+    LastOwner,
+    /// The `client_id` was accepted before with another body or `reply_to`.
+    #[error("this client_id was used for another message")]
+    ClientIdReused,
+}
+
+/// Which messages of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Around {
+    /// The newest.
+    Newest,
+    /// The newest of those before this place.
+    Before(Seq),
+    /// The oldest of those after this place.
+    After(Seq),
+    /// Half of them (rounded up) at or before this place, the rest after it; a short side is not made up by the other.
+    Around(Seq),
+}
+
+/// The durable logs, one a conversation.
+pub trait MessageLog: Send + Sync + 'static {
+    /// The life of this store: made when it was first opened, the same ever after, another one after a restore.
+    fn epoch(&self) -> impl Future<Output = Result<StoreEpoch, StoreError>> + Send;
+
+    /// Carries out a batch of writes, in order, in one transaction, and returns once it is durable.
+    ///
+    /// - Answers one result for each write, in the same order. A refused write changes nothing and does not disturb the
+    ///   others. On `Err` no write of the batch has happened, or (connection lost while committing) it is not known.
+    /// - Appended entries take the next `seq` of their conversation: dense from 1, given inside the transaction under a
+    ///   lock on the conversation, so that two batches never interleave in one conversation.
+    /// - Checks inside the same transaction, in this order: the conversation exists and the author is a member
+    ///   ([`Refusal::ConversationNotFound`]); for a `Send`, `client_id` was not used by this author in this conversation
+    ///   (else [`Committed::Repeated`] when `body` and `reply_to` are equal, [`Refusal::ClientIdReused`] when not) and
+    ///   `reply_to` is a message of it; for the other acts, [`access::permits`](crate::access::permits). Writes see the
+    ///   effects of earlier ones in their batch.
+    /// - A `client_id` is remembered for ever.
+    /// - `CreateGroup` with an id that exists: [`Refusal::ConversationNotFound`].
+    /// - A `Send` moves the author's read cursor to the message and raises their `rev`, and makes a direct conversation
+    ///   visible in both lists. Every entry sets `head_seq`, and `last_activity_at` to `max(present value, at)`.
+    /// - `PutMember` of somebody new starts their membership with `read_seq` at the `seq` before the entry; of a former
+    ///   member too (their `rev` goes on rising), and of everybody in a new group. Changing a role, and removing, raise
+    ///   the `rev` of that user. With the role they have (or `None`) it is `Unchanged`; so is `Rename` to the present
+    ///   title.
+    fn commit(
+        &self,
+        writes: &[Write],
+    ) -> impl Future<Output = Result<Vec<Result<Committed, Refusal>>, StoreError>> + Send;
+
+    /// The newest `seq` of a conversation, 0 when its log is empty; `None` when there is no such conversation.
+    fn head(
+        &self,
+        conversation: ConversationId,
+    ) -> impl Future<Output = Result<Option<Seq>, StoreError>> + Send;
+
+    /// At most `limit` entries after `after`, ascending without a hole. Messages are as they are now.
+    fn entries_after(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Entry>, StoreError>> + Send;
+
+    /// At most `limit` messages, ascending by `seq`, as they are now.
+    fn messages(
+        &self,
+        conversation: ConversationId,
+        which: Around,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Message>, StoreError>> + Send;
+}
+
+/// A row as the store knows it: without names, which are the directory's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRow {
+    /// The row; `conversation.peer` is empty.
+    pub row: Row,
+    /// In a direct conversation, the other one (oneself, in one's conversation with oneself).
+    pub peer_id: Option<UserId>,
+}
+
+/// A place in a user's list, for paging: where the last page ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowPlace {
+    /// Of the last row.
+    pub pinned: bool,
+    /// Of the last row.
+    pub last_activity_at: Timestamp,
+    /// Of the last row.
+    pub id: ConversationId,
+}
+
+/// A read cursor after [`ConversationStore::mark_read`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadCursor {
+    /// Where it is now.
+    pub seq: Seq,
+    /// Whether this call moved it.
+    pub moved: bool,
+}
+
+/// Who belongs to which conversation, and how their lists look.
+///
+/// "Visible" means: a member, and the conversation is a group or has at least one message, or the user opened it with
+/// [`ConversationStore::direct`].
+pub trait ConversationStore: Send + Sync + 'static {
+    /// The one direct conversation of `user` and `peer` (they may be the same), made if there is none; whether it was.
+    ///
+    /// Any number of callers at once, from either side, get the same one, and one of them `true`. It becomes visible to
+    /// `user`; to `peer` only with its first message.
+    fn direct(
+        &self,
+        user: UserId,
+        peer: UserId,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(ConversationId, bool), StoreError>> + Send;
+
+    /// The user's place in the conversation; `None` for outsiders, former members and where there is no conversation.
+    fn membership(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+    ) -> impl Future<Output = Result<Option<Membership>, StoreError>> + Send;
+
+    /// Who belongs to it, and the `head_seq` as of which they do, read in one snapshot; `None` where there is none.
+    fn member_ids(
+        &self,
+        conversation: ConversationId,
+    ) -> impl Future<Output = Result<Option<(Seq, Vec<UserId>)>, StoreError>> + Send;
+
+    /// At most `limit` members with ids after `after`, ascending by id.
+    fn members(
+        &self,
+        conversation: ConversationId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Membership>, StoreError>> + Send;
+
+    /// At most `limit` visible rows after `after`: pinned first, then newest activity, then greatest id. A constant
+    /// number of queries.
+    fn rows(
+        &self,
+        user: UserId,
+        after: Option<RowPlace>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<StoredRow>, StoreError>> + Send;
+
+    /// The rows of these conversations, visible or not, in any order; those the user does not belong to are left out.
+    /// A constant number of queries.
+    fn rows_of(
+        &self,
+        user: UserId,
+        conversations: &[ConversationId],
+    ) -> impl Future<Output = Result<Vec<StoredRow>, StoreError>> + Send;
+
+    /// `(id, head_seq, rev)` of every visible row, in any order.
+    fn row_heads(
+        &self,
+        user: UserId,
+    ) -> impl Future<Output = Result<Vec<(ConversationId, Seq, u64)>, StoreError>> + Send;
+
+    /// Moves the user's read cursor forward to `seq`, or to the head where that is before; never back. A move raises
+    /// `rev`. `None` for those who do not belong.
+    fn mark_read(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+        seq: Seq,
+    ) -> impl Future<Output = Result<Option<ReadCursor>, StoreError>> + Send;
+
+    /// Those of `others` who now share a conversation with `user` (who shares one with themselves), in any order.
+    fn sharing_with(
+        &self,
+        user: UserId,
+        others: &[UserId],
+    ) -> impl Future<Output = Result<Vec<UserId>, StoreError>> + Send;
+}
+
+/// When users were last there.
+pub trait PresenceStore: Send + Sync + 'static {
+    /// Notes when users were last connected; an earlier time than the noted one changes nothing.
+    fn set_last_seen(
+        &self,
+        seen: &[(UserId, Timestamp)],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// When these users were last connected, in any order; those who never were are left out.
+    fn last_seen(
+        &self,
+        users: &[UserId],
+    ) -> impl Future<Output = Result<Vec<(UserId, Timestamp)>, StoreError>> + Send;
+}
+
+/// All that the engine keeps; implemented by whatever implements the three parts.
+pub trait Store: MessageLog + ConversationStore + PresenceStore {}
+
+impl<S: MessageLog + ConversationStore + PresenceStore> Store for S {}

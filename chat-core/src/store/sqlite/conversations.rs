@@ -1,0 +1,305 @@
+//! Members, conversation lists and read cursors.
+
+use sqlx::sqlite::SqliteRow;
+
+use super::{SqliteStore, decode::Columns, encode, error::store_error, transaction::Writing};
+use crate::{
+    model::{ConversationId, Membership, Role, Seq, Timestamp, UserId},
+    store::{ConversationStore, ReadCursor, RowPlace, StoreError, StoredRow},
+};
+
+/// The rows that `$page` picks from the memberships `m` of user ?1 and their conversations `c`.
+///
+/// What a row costs beyond that (its newest message, the count of unread ones) is paid for the picked ones only. The
+/// count stops one past `Unread::CAP`.
+macro_rules! rows {
+    ($page:literal) => {
+        concat!(
+            "
+    WITH page AS MATERIALIZED (
+        SELECT c.id AS row_id, c.kind AS conversation_kind, c.title AS conversation_title, c.direct_pair,
+            c.member_count, c.head_seq, c.last_message_seq, c.last_activity_at,
+            m.role AS my_role, m.read_seq, m.rev, m.pinned, m.muted, m.archived
+        FROM chat_members m CROSS JOIN chat_conversations c ON c.id = m.conversation_id
+        WHERE m.user_id = ?1 AND m.active = 1 AND ",
+            $page,
+            ")
+    SELECT page.*, e.*, (SELECT count(*) FROM (
+        SELECT 1 FROM chat_entries u
+        WHERE u.conversation_id = page.row_id AND u.seq > page.read_seq
+            AND u.kind = 0 AND u.author_id <> ?1 AND u.deleted_at IS NULL
+        LIMIT 1001)) AS unread
+    FROM page LEFT JOIN chat_entries e
+        ON e.conversation_id = page.row_id AND e.seq = page.last_message_seq
+    ORDER BY page.pinned DESC, page.last_activity_at DESC, page.row_id DESC"
+        )
+    };
+}
+
+pub(super) const ROWS: &str = rows!(
+    "(c.kind = 1 OR c.last_message_seq > 0 OR m.opened = 1)
+            AND (?2 IS NULL OR (m.pinned, c.last_activity_at, c.id) < (?2, ?3, ?4))
+        ORDER BY m.pinned DESC, c.last_activity_at DESC, c.id DESC LIMIT ?5"
+);
+
+/// ?2 is a JSON array of ids in hexadecimal.
+pub(super) const ROWS_OF: &str =
+    rows!("m.conversation_id IN (SELECT unhex(value) FROM json_each(?2))");
+
+pub(super) const ROW_HEADS: &str = "
+    SELECT c.id, c.head_seq, m.rev
+    FROM chat_members m CROSS JOIN chat_conversations c ON c.id = m.conversation_id
+    WHERE m.user_id = ?1 AND m.active = 1 AND (c.kind = 1 OR c.last_message_seq > 0 OR m.opened = 1)";
+
+pub(super) const MEMBER_IDS: &str = "
+    SELECT c.head_seq, m.user_id
+    FROM chat_conversations c LEFT JOIN chat_members m ON m.conversation_id = c.id AND m.active = 1
+    WHERE c.id = ?1";
+
+pub(super) const MEMBERS: &str = "
+    SELECT user_id, role, read_seq FROM chat_members
+    WHERE conversation_id = ?1 AND user_id > ?2 AND active = 1 ORDER BY user_id LIMIT ?3";
+
+pub(super) const SHARING_WITH: &str = "
+    SELECT DISTINCT unhex(o.value) AS user_id FROM json_each(?2) o
+    WHERE unhex(o.value) = ?1 OR EXISTS (
+        SELECT 1 FROM chat_members a CROSS JOIN chat_members b
+            ON b.conversation_id = a.conversation_id AND b.user_id = unhex(o.value) AND b.active = 1
+        WHERE a.user_id = ?1 AND a.active = 1)";
+
+pub(super) const MEMBERSHIP: &str = "
+    SELECT user_id, role, read_seq FROM chat_members
+    WHERE conversation_id = ?1 AND user_id = ?2 AND active = 1";
+
+pub(super) const MARK_READ: &str = "
+    UPDATE chat_members SET read_seq = min(?3, c.head_seq), rev = rev + 1
+    FROM chat_conversations c
+    WHERE c.id = ?1 AND conversation_id = ?1 AND user_id = ?2 AND active = 1
+        AND min(?3, c.head_seq) > read_seq
+    RETURNING read_seq";
+
+impl ConversationStore for SqliteStore {
+    async fn direct(
+        &self,
+        user: UserId,
+        peer: UserId,
+        at: Timestamp,
+    ) -> Result<(ConversationId, bool), StoreError> {
+        self.open_direct(user, peer, at).await.map_err(store_error)
+    }
+
+    async fn membership(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+    ) -> Result<Option<Membership>, StoreError> {
+        let row = sqlx::query(MEMBERSHIP)
+            .bind(conversation.as_uuid())
+            .bind(user.as_uuid())
+            .fetch_optional(&self.reader)
+            .await
+            .map_err(store_error)?;
+        row.map(|row| Columns(&row).membership()).transpose()
+    }
+
+    async fn member_ids(
+        &self,
+        conversation: ConversationId,
+    ) -> Result<Option<(Seq, Vec<UserId>)>, StoreError> {
+        let rows = sqlx::query(MEMBER_IDS)
+            .bind(conversation.as_uuid())
+            .fetch_all(&self.reader)
+            .await
+            .map_err(store_error)?;
+        let Some(first) = rows.first() else {
+            return Ok(None);
+        };
+        let head = Columns(first).number("head_seq")?;
+        let mut ids = Vec::with_capacity(rows.len());
+        for row in &rows {
+            // A group that all have left is one row without a member.
+            if let Some(id) = Columns(row).optional("user_id")? {
+                ids.push(UserId::from_uuid(id));
+            }
+        }
+        Ok(Some((head, ids)))
+    }
+
+    async fn members(
+        &self,
+        conversation: ConversationId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Membership>, StoreError> {
+        // The empty blob sorts before every id.
+        let after = after.map(|id| id.as_uuid().into_bytes().to_vec());
+        let rows = sqlx::query(MEMBERS)
+            .bind(conversation.as_uuid())
+            .bind(after.unwrap_or_default())
+            .bind(encode::number(limit))
+            .fetch_all(&self.reader)
+            .await
+            .map_err(store_error)?;
+        rows.iter().map(|row| Columns(row).membership()).collect()
+    }
+
+    async fn rows(
+        &self,
+        user: UserId,
+        after: Option<RowPlace>,
+        limit: usize,
+    ) -> Result<Vec<StoredRow>, StoreError> {
+        let rows = sqlx::query(ROWS)
+            .bind(user.as_uuid())
+            .bind(after.map(|place| place.pinned))
+            .bind(after.map(|place| place.last_activity_at.as_millis()))
+            .bind(after.map(|place| place.id.as_uuid()))
+            .bind(encode::number(limit))
+            .fetch_all(&self.reader)
+            .await
+            .map_err(store_error)?;
+        rows.iter().map(|row| Columns(row).row(user)).collect()
+    }
+
+    async fn rows_of(
+        &self,
+        user: UserId,
+        conversations: &[ConversationId],
+    ) -> Result<Vec<StoredRow>, StoreError> {
+        let rows = sqlx::query(ROWS_OF)
+            .bind(user.as_uuid())
+            .bind(encode::ids(conversations.iter().map(|id| id.as_uuid())))
+            .fetch_all(&self.reader)
+            .await
+            .map_err(store_error)?;
+        rows.iter().map(|row| Columns(row).row(user)).collect()
+    }
+
+    async fn row_heads(&self, user: UserId) -> Result<Vec<(ConversationId, Seq, u64)>, StoreError> {
+        let rows = sqlx::query(ROW_HEADS)
+            .bind(user.as_uuid())
+            .fetch_all(&self.reader)
+            .await
+            .map_err(store_error)?;
+        let head = |row: &SqliteRow| {
+            let columns = Columns(row);
+            Ok((
+                columns.conversation_id("id")?,
+                columns.number("head_seq")?,
+                columns.number("rev")?,
+            ))
+        };
+        rows.iter().map(head).collect()
+    }
+
+    async fn mark_read(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+        seq: Seq,
+    ) -> Result<Option<ReadCursor>, StoreError> {
+        let moved = self.move_cursor(conversation, user, seq).await;
+        if let Some(row) = moved.map_err(store_error)? {
+            let seq = Columns(&row).number("read_seq")?;
+            return Ok(Some(ReadCursor { seq, moved: true }));
+        }
+        let membership = self.membership(conversation, user).await?;
+        Ok(membership.map(|membership| ReadCursor {
+            seq: membership.read_seq,
+            moved: false,
+        }))
+    }
+
+    async fn sharing_with(
+        &self,
+        user: UserId,
+        others: &[UserId],
+    ) -> Result<Vec<UserId>, StoreError> {
+        let rows = sqlx::query(SHARING_WITH)
+            .bind(user.as_uuid())
+            .bind(encode::ids(others.iter().map(|id| id.as_uuid())))
+            .fetch_all(&self.reader)
+            .await
+            .map_err(store_error)?;
+        rows.iter()
+            .map(|row| Columns(row).user_id("user_id"))
+            .collect()
+    }
+}
+
+impl SqliteStore {
+    async fn open_direct(
+        &self,
+        user: UserId,
+        peer: UserId,
+        at: Timestamp,
+    ) -> sqlx::Result<(ConversationId, bool)> {
+        let pair = encode::direct_pair(user, peer);
+        let mut connection = Writing::acquire(&self.writer).await?;
+        let mut transaction = connection.begin().await?;
+        let present =
+            sqlx::query_scalar("SELECT id FROM chat_conversations WHERE direct_pair = ?1")
+                .bind(&pair)
+                .fetch_optional(&mut *transaction)
+                .await?;
+        let id = present.map_or_else(ConversationId::new, ConversationId::from_uuid);
+        if present.is_none() {
+            let members = if user == peer {
+                vec![user]
+            } else {
+                vec![user, peer]
+            };
+            sqlx::query(
+                "INSERT INTO chat_conversations (id, kind, direct_pair, head_seq, last_message_seq,
+                    last_activity_at, member_count, owner_count)
+                VALUES (?1, 0, ?2, 0, 0, ?3, ?4, 0)",
+            )
+            .bind(id.as_uuid())
+            .bind(&pair)
+            .bind(at.as_millis())
+            .bind(encode::number(members.len()))
+            .execute(&mut *transaction)
+            .await?;
+            for member in members {
+                sqlx::query(
+                    "INSERT INTO chat_members (conversation_id, user_id, role, active, read_seq, rev)
+                    VALUES (?1, ?2, ?3, 1, 0, 1)",
+                )
+                .bind(id.as_uuid())
+                .bind(member.as_uuid())
+                .bind(encode::role(Role::Member))
+                .execute(&mut *transaction)
+                .await?;
+            }
+        }
+        sqlx::query(
+            "UPDATE chat_members SET opened = 1
+            WHERE conversation_id = ?1 AND user_id = ?2 AND opened = 0",
+        )
+        .bind(id.as_uuid())
+        .bind(user.as_uuid())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok((id, present.is_none()))
+    }
+
+    /// The row of the cursor if it moved.
+    async fn move_cursor(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+        seq: Seq,
+    ) -> sqlx::Result<Option<SqliteRow>> {
+        let mut connection = Writing::acquire(&self.writer).await?;
+        let mut transaction = connection.begin().await?;
+        let moved = sqlx::query(MARK_READ)
+            .bind(conversation.as_uuid())
+            .bind(user.as_uuid())
+            .bind(encode::number(seq))
+            .fetch_optional(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(moved)
+    }
+}

@@ -1,0 +1,9 @@
+//! What chat-core promises to those who embed it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod delivery;
+mod nodes;
+mod people;
+mod sqlite;
+mod stores;
+mod support;

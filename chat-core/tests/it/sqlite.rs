@@ -1,0 +1,343 @@
+//! What only a database on disk can promise: it survives, it refuses what it must not touch, it can be full.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use chat_core::{
+    model::{ClientId, ConversationId, Draft, MessageId, Timestamp, Title, UserId},
+    store::{
+        Act, Around, Committed, ConversationStore, MessageLog, PresenceStore, SqliteStore,
+        StoreError, Write, sqlite::OpenError,
+    },
+};
+use sqlx::{
+    Executor, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tempfile::TempDir;
+
+fn write(conversation_id: ConversationId, author: UserId, act: Act) -> Write {
+    Write {
+        conversation_id,
+        author,
+        at: Timestamp::now(),
+        act,
+    }
+}
+
+fn send(conversation: ConversationId, author: UserId, body: impl Into<String>) -> Write {
+    let draft = Draft {
+        client_id: ClientId::new(),
+        body: body.into(),
+        reply_to: None,
+    };
+    let id = MessageId::new();
+    write(conversation, author, Act::Send { id, draft })
+}
+
+async fn group(store: &SqliteStore, owner: UserId) -> ConversationId {
+    let id = ConversationId::new();
+    let title = Title::try_from("Tea".to_owned()).unwrap();
+    let members = Vec::new();
+    let create = write(id, owner, Act::CreateGroup { title, members });
+    store.commit(&[create]).await.unwrap().remove(0).unwrap();
+    id
+}
+
+fn new_file() -> (TempDir, PathBuf) {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("chat.db");
+    (directory, file)
+}
+
+fn options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+}
+
+#[tokio::test]
+async fn reopening_keeps_everything() {
+    let (_directory, file) = new_file();
+    let me = UserId::new();
+    let store = SqliteStore::open(&file).await.unwrap();
+    let epoch = store.epoch().await.unwrap();
+    let id = group(&store, me).await;
+    store.commit(&[send(id, me, "hi")]).await.unwrap();
+    let (direct, _) = store.direct(me, me, Timestamp::now()).await.unwrap();
+    let now = Timestamp::now();
+    store.set_last_seen(&[(me, now)]).await.unwrap();
+    let rows = store.rows(me, None, 10).await.unwrap();
+    let log = store.entries_after(id, 0, 10).await.unwrap();
+    store.close().await.unwrap();
+    let closed = store.head(id).await;
+    assert!(matches!(closed, Err(StoreError::Unavailable(_))));
+    let wal = file.with_extension("db-wal");
+    assert!(!wal.exists(), "a closed database is one file");
+
+    let store = SqliteStore::open(&file).await.unwrap();
+    assert_eq!(store.epoch().await.unwrap(), epoch);
+    assert_eq!(store.rows(me, None, 10).await.unwrap(), rows);
+    assert_eq!(store.entries_after(id, 0, 10).await.unwrap(), log);
+    let again = store.direct(me, me, Timestamp::now()).await.unwrap();
+    assert_eq!(again, (direct, false));
+    assert_eq!(store.last_seen(&[me]).await.unwrap(), [(me, now)]);
+}
+
+#[tokio::test]
+async fn without_its_epoch_a_restored_database_gets_another_one() {
+    let (_directory, file) = new_file();
+    let store = SqliteStore::open(&file).await.unwrap();
+    let before = store.epoch().await.unwrap();
+    sqlx::query("DELETE FROM chat_meta WHERE key = 'epoch'")
+        .execute(store.writer())
+        .await
+        .unwrap();
+    store.close().await.unwrap();
+    let store = SqliteStore::open(&file).await.unwrap();
+    assert_ne!(store.epoch().await.unwrap(), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_may_open_a_new_database_at_once() {
+    let (_directory, file) = new_file();
+    let mut openers = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let file = file.clone();
+        openers.spawn(async move {
+            let store = SqliteStore::open(&file).await.unwrap();
+            store.epoch().await.unwrap()
+        });
+    }
+    let epochs = openers.join_all().await;
+    assert!(epochs.iter().all(|epoch| *epoch == epochs[0]), "{epochs:?}");
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let (_directory, file) = new_file();
+    let store = SqliteStore::open(&file).await.unwrap();
+    sqlx::query(
+        "INSERT INTO chat_migrations (version, description, success, checksum, execution_time)
+        VALUES (99, 'from the future', TRUE, x'00', 0)",
+    )
+    .execute(store.writer())
+    .await
+    .unwrap();
+    store.close().await.unwrap();
+    let refused = SqliteStore::open(&file).await.unwrap_err();
+    assert!(
+        matches!(refused, OpenError::NewerSchema { found: 99, .. }),
+        "{refused:?}"
+    );
+    assert!(refused.to_string().contains("schema 99"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_refused_and_left_as_it_is() {
+    let (_directory, file) = new_file();
+    let store = SqliteStore::open(&file).await.unwrap();
+    group(&store, UserId::new()).await;
+    store.close().await.unwrap();
+    let mut damaged = std::fs::read(&file).unwrap();
+    damaged[100..2_000].fill(0xa5);
+
+    let text = "Dear diary, this is not a database.\n".repeat(200);
+    for content in [text.into_bytes(), damaged] {
+        std::fs::write(&file, &content).unwrap();
+        let refused = SqliteStore::open(&file).await.unwrap_err();
+        assert!(
+            matches!(refused, OpenError::NotADatabase { .. }),
+            "{refused:?}"
+        );
+        assert!(refused.to_string().contains("chat.db"), "{refused}");
+        assert!(
+            std::fs::read(&file).unwrap() == content,
+            "not a byte changed"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_place_that_cannot_hold_a_file_is_named() {
+    let (directory, file) = new_file();
+    let refused = SqliteStore::open(&file.join("chat.db")).await.unwrap_err();
+    assert!(matches!(&refused, OpenError::NoDirectory(path) if *path == file));
+    let refused = SqliteStore::open(directory.path()).await.unwrap_err();
+    assert!(
+        matches!(&refused, OpenError::Inaccessible { path, .. } if path == directory.path()),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_pool_that_does_not_wait_for_the_disk_is_refused() {
+    let (_directory, file) = new_file();
+    let options = options(&file).synchronous(SqliteSynchronous::Normal);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    let refused = SqliteStore::new(pool).await.unwrap_err();
+    assert!(matches!(refused, OpenError::NotDurable(1)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn somebody_elses_database_stays_theirs() {
+    let (_directory, file) = new_file();
+    let pool = SqlitePool::connect_with(options(&file)).await.unwrap();
+    pool.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)")
+        .await
+        .unwrap();
+    let store = SqliteStore::new(pool.clone()).await.unwrap();
+    group(&store, UserId::new()).await;
+    store.close().await.unwrap();
+
+    let foreign: Vec<String> = sqlx::query_scalar(
+        "SELECT name FROM sqlite_master WHERE tbl_name NOT LIKE 'chat!_%' ESCAPE '!'",
+    )
+    .fetch_all(&pool)
+    .await
+    .expect("a given pool stays open");
+    assert_eq!(foreign, ["users"]);
+}
+
+/// A pool whose connections may use so many pages, and the number, to be changed.
+async fn bounded_pool(file: &Path) -> (SqlitePool, Arc<AtomicI64>) {
+    let pages = Arc::new(AtomicI64::new(i64::from(u32::MAX) - 1));
+    let bound = Arc::clone(&pages);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .before_acquire(move |connection, _| {
+            let pages = bound.load(Ordering::Relaxed);
+            let pragma = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+            Box::pin(async move { connection.execute(pragma).await.map(|_| true) })
+        })
+        .connect_with(options(file))
+        .await
+        .unwrap();
+    (pool, pages)
+}
+
+#[tokio::test]
+async fn a_full_database_acknowledges_nothing_and_recovers() {
+    let (_directory, file) = new_file();
+    let (pool, pages) = bounded_pool(&file).await;
+    let store = SqliteStore::new(pool).await.unwrap();
+    let me = UserId::new();
+    let id = group(&store, me).await;
+
+    // SQLite never bounds below what is in use.
+    pages.store(1, Ordering::Relaxed);
+    let mut acknowledged = Vec::new();
+    let mut failures = 0;
+    while failures < 3 {
+        let batch = [send(id, me, "small"), send(id, me, "x".repeat(50_000))];
+        match store.commit(&batch).await {
+            Ok(results) => {
+                for result in results {
+                    let Ok(Committed::Appended(entries)) = result else {
+                        panic!("nothing speaks against it: {result:?}");
+                    };
+                    acknowledged.extend(entries);
+                }
+            }
+            Err(StoreError::Unavailable(source)) => {
+                assert!(source.to_string().contains("full"), "{source}");
+                failures += 1;
+            }
+            Err(error) => panic!("a full disk is no damage: {error}"),
+        }
+        let log = store.entries_after(id, 1, 10_000).await.unwrap();
+        assert_eq!(log, acknowledged, "reads go on, and nothing is half done");
+    }
+
+    pages.store(i64::from(u32::MAX) - 1, Ordering::Relaxed);
+    let batch = [send(id, me, "x".repeat(50_000))];
+    store.commit(&batch).await.unwrap().remove(0).unwrap();
+    let head = store.head(id).await.unwrap();
+    assert_eq!(head, Some(acknowledged.len() as u64 + 2));
+}
+
+#[tokio::test]
+async fn behind_a_lock_that_stays_nothing_is_acknowledged() {
+    let (_directory, file) = new_file();
+    let options = options(&file).busy_timeout(Duration::from_millis(1));
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    let store = SqliteStore::new(pool.clone()).await.unwrap();
+    let me = UserId::new();
+    let id = group(&store, me).await;
+    let message = [send(id, me, "hi")];
+
+    let theirs = pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let refused = store.commit(&message).await;
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable(_))),
+        "{refused:?}"
+    );
+    let refused = store.mark_read(id, me, 1).await;
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable(_))),
+        "{refused:?}"
+    );
+    assert_eq!(store.head(id).await.unwrap(), Some(1), "reads go on");
+
+    theirs.rollback().await.unwrap();
+    let sent = store.commit(&message).await.unwrap().remove(0);
+    assert!(matches!(sent, Ok(Committed::Appended(_))), "{sent:?}");
+}
+
+#[tokio::test]
+async fn impossible_content_is_reported_and_not_guessed() {
+    for damage in [
+        "UPDATE chat_entries SET kind = 99 WHERE seq = 3",
+        "UPDATE chat_entries SET author_id = x'0102' WHERE seq = 3",
+        "UPDATE chat_entries SET body = NULL WHERE seq = 3",
+        "UPDATE chat_entries SET seq = 30 WHERE seq = 3",
+        "DELETE FROM chat_entries WHERE seq = 3",
+    ] {
+        let store = SqliteStore::in_memory().await.unwrap();
+        let me = UserId::new();
+        let id = group(&store, me).await;
+        let batch = [1, 2, 3].map(|n| send(id, me, n.to_string()));
+        store.commit(&batch).await.unwrap();
+        store.writer().execute(damage).await.unwrap();
+        let entries = store.entries_after(id, 0, 10).await;
+        assert!(
+            matches!(entries, Err(StoreError::Corrupt(_))),
+            "{damage}: {entries:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_log_behind_its_head_refuses_writes_that_would_overwrite_it() {
+    let store = SqliteStore::in_memory().await.unwrap();
+    let me = UserId::new();
+    let id = group(&store, me).await;
+    store.commit(&[send(id, me, "one")]).await.unwrap();
+    store
+        .writer()
+        .execute("UPDATE chat_conversations SET head_seq = 1")
+        .await
+        .unwrap();
+    let refused = store.commit(&[send(id, me, "two")]).await;
+    assert!(
+        matches!(refused, Err(StoreError::Corrupt(_))),
+        "{refused:?}"
+    );
+    let messages = store.messages(id, Around::Newest, 10).await.unwrap();
+    assert_eq!(messages.len(), 1);
+}
+
+#[tokio::test]
+async fn the_readers_of_a_file_cannot_write() {
+    let (_directory, file) = new_file();
+    let store = SqliteStore::open(&file).await.unwrap();
+    let refused = store.reader().execute("DELETE FROM chat_meta").await;
+    assert!(refused.is_err());
+}
