@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     hub::Hub,
     limits::Limits,
-    model::{Change, Entry, NodeId},
+    model::{Entry, NodeId},
     store::{AnyStore, Committed, Refusal, Write},
     typing::Typing,
 };
@@ -106,9 +106,7 @@ impl Committer {
                     // Whoever no longer waits has given up on the answer, not on the write.
                     let _ = asker.send(Ok(result));
                 }
-                for entry in appended {
-                    self.publish(entry);
-                }
+                self.publish(appended);
             }
             Err(error) => {
                 tracing::error!(
@@ -124,19 +122,23 @@ impl Committer {
         }
     }
 
-    /// Lets an entry that is durable be seen: here at once, elsewhere as the bus allows.
-    fn publish(&self, entry: Entry) {
-        if let Change::NewMessage { message } = &entry.change {
-            self.typing
-                .stop(entry.conversation_id, message.sender_id, &self.hub);
+    /// Lets entries that are durable be seen: here at once, elsewhere as the bus allows.
+    fn publish(&self, entries: Vec<Entry>) {
+        for entry in &entries {
+            if let Some(message) = entry.message() {
+                self.typing
+                    .stop(entry.conversation_id, message.sender_id, &self.hub);
+            }
         }
-        self.hub.deliver(&entry);
-        self.policy.on_entry(&entry);
-        self.bus.publish(Envelope {
-            origin: self.node,
-            notice: Notice::Entry {
-                entry: Box::new(entry),
-            },
-        });
+        self.hub.deliver(&entries);
+        for entry in entries {
+            self.policy.on_entry(&entry);
+            self.bus.publish(Envelope {
+                origin: self.node,
+                notice: Notice::Entry {
+                    entry: Box::new(entry),
+                },
+            });
+        }
     }
 }

@@ -606,7 +606,7 @@ pub(crate) async fn listen_to_bus(engine: Weak<Engine>) {
             Incoming::Envelope(Envelope {
                 notice: Notice::Entry { entry },
                 ..
-            }) => engine.hub.deliver(&entry),
+            }) => engine.hub.deliver(&[*entry]),
             Incoming::Envelope(Envelope {
                 notice:
                     Notice::Read {

@@ -8,7 +8,10 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::Notify;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -48,14 +51,34 @@ struct Errands {
     repairs: HashSet<ConversationId>,
 }
 
-impl Errands {
-    fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.repairs.is_empty()
+/// When rows are told: at once, and then not again for a while.
+#[derive(Debug, Default)]
+struct RowPace {
+    wanted: HashSet<ConversationId>,
+    /// Until when a conversation that was told of is to wait.
+    waits: HashMap<ConversationId, Instant>,
+    /// When repairs that failed are to be tried again.
+    retry_at: Option<Instant>,
+}
+
+impl RowPace {
+    fn take_due(&mut self) -> Vec<ConversationId> {
+        let now = Instant::now();
+        self.waits.retain(|_, until| *until > now);
+        self.retry_at = self.retry_at.filter(|at| *at > now);
+        let waits = &self.waits;
+        self.wanted
+            .extract_if(|conversation| !waits.contains_key(conversation))
+            .collect()
     }
 
-    fn merge(&mut self, more: Self) {
-        self.rows.extend(more.rows);
-        self.repairs.extend(more.repairs);
+    fn told(&mut self, conversation: ConversationId, pause: Duration) {
+        self.waits.insert(conversation, Instant::now() + pause);
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        let rows = self.wanted.iter().filter_map(|id| self.waits.get(id)).min();
+        rows.into_iter().chain(&self.retry_at).min().copied()
     }
 }
 
@@ -71,28 +94,60 @@ impl Hub {
         }
     }
 
-    /// Lets an entry that is durable reach everyone on this node whom it concerns. The one door: entries of this node and
-    /// of others come in here and nowhere else. Never waits.
-    pub(crate) fn deliver(&self, entry: &Entry) {
-        let room = match self.existing_room(entry.conversation_id) {
-            Some(room) => room,
-            None if self.users.read().is_empty() => return,
-            None => self.room(entry.conversation_id),
-        };
+    /// Lets entries that are durable reach everyone on this node whom they concern. The one door: entries of this node
+    /// and of others come in here and nowhere else. Never waits.
+    ///
+    /// However many entries of a room come together, those who follow it are told once.
+    pub(crate) fn deliver(&self, entries: &[Entry]) {
+        let mut moved: Vec<Arc<Room>> = Vec::new();
+        for entry in entries {
+            let room = match moved.last() {
+                Some(room) if room.id == entry.conversation_id => Arc::clone(room),
+                _ => match self.room_concerned(entry.conversation_id) {
+                    Some(room) => room,
+                    None => continue,
+                },
+            };
+            if self.extend(&room, entry)
+                && moved.last().is_none_or(|last| !Arc::ptr_eq(last, &room))
+            {
+                moved.push(room);
+            }
+        }
+        for room in &moved {
+            room.mark_all();
+            room.touch();
+        }
+        if !moved.is_empty() {
+            self.errands
+                .lock()
+                .rows
+                .extend(moved.iter().map(|room| room.id));
+            self.errands_waiting.notify_one();
+        }
+    }
+
+    /// The room that an entry goes to; none if nobody is here to hear of it.
+    fn room_concerned(&self, conversation: ConversationId) -> Option<Arc<Room>> {
+        self.existing_room(conversation)
+            .or_else(|| (!self.users.read().is_empty()).then(|| self.room(conversation)))
+    }
+
+    /// Puts an entry into its room; whether those who follow it must be told.
+    fn extend(&self, room: &Room, entry: &Entry) -> bool {
         if let Change::MemberLeft { user_id, .. } = entry.change {
             room.detach_user(user_id);
         }
         match room.extend(entry.seq, Frame::of_entry(entry), &self.limits) {
-            Extended::Appended => room.mark_all(),
-            Extended::Known => return,
+            Extended::Appended => {}
+            Extended::Known => return false,
             Extended::Gap => {
-                self.suspect(&room);
-                return;
+                self.suspect(room);
+                return false;
             }
         }
-        room.touch();
-        self.apply_to_members(&room, entry);
-        self.rows_changed(entry.conversation_id);
+        self.apply_to_members(room, entry);
+        true
     }
 
     fn apply_to_members(&self, room: &Room, entry: &Entry) {
@@ -255,46 +310,49 @@ impl Hub {
 
     /// Does the errands until told to stop. Owned by the engine, which joins it.
     pub(crate) async fn run(&self, stop: CancellationToken) {
+        let mut rows = RowPace::default();
         while !stop.is_cancelled() {
             let errands = mem::take(&mut *self.errands.lock());
-            if errands.is_empty() {
-                tokio::select! {
-                    biased;
-                    () = stop.cancelled() => return,
-                    () = self.errands_waiting.notified() => continue,
-                }
-            }
-            let undone = self.run_errands(errands).await;
-            if !undone.is_empty() {
-                self.errands.lock().merge(undone);
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = tokio::time::sleep(STORE_RETRY) => {}
-                }
+            rows.wanted.extend(errands.rows);
+            self.run_repairs(errands.repairs, &mut rows).await;
+            self.run_rows(&mut rows).await;
+            let until = rows.next_due();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = self.errands_waiting.notified() => {}
+                () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {}
             }
         }
     }
 
-    /// Returns what could not be done because the store failed.
-    async fn run_errands(&self, errands: Errands) -> Errands {
-        let mut undone = Errands::default();
-        for conversation in errands.repairs {
+    async fn run_repairs(&self, repairs: HashSet<ConversationId>, pace: &mut RowPace) {
+        for conversation in repairs {
             if let Err(error) = self.repair(conversation).await {
                 tracing::warn!(%conversation, %error, "entries that may be missing cannot be read");
-                undone.repairs.insert(conversation);
+                self.errands.lock().repairs.insert(conversation);
+                pace.retry_at = Some(Instant::now() + STORE_RETRY);
             }
         }
-        for conversation in errands.rows {
+    }
+
+    /// Marks the rows whose time has come in the lists of all members who are here.
+    async fn run_rows(&self, pace: &mut RowPace) {
+        for conversation in pace.take_due() {
             let room = self.room(conversation);
             match self.learn_members(&room).await {
-                Ok(()) => self.mark_rows(&room),
+                Ok(()) => {
+                    self.mark_rows(&room);
+                    // A little longer than a session waits between two, so that none of them has to hold one back.
+                    pace.told(conversation, self.limits.row_interval.mul_f32(1.1));
+                }
                 Err(error) => {
                     tracing::warn!(%conversation, %error, "the members to be told cannot be read");
-                    undone.rows.insert(conversation);
+                    pace.wanted.insert(conversation);
+                    pace.told(conversation, STORE_RETRY);
                 }
             }
         }
-        undone
     }
 
     fn mark_rows(&self, room: &Room) {
@@ -342,13 +400,11 @@ impl Hub {
                 self.rows_changed(room.id);
                 return Ok(());
             }
-            for entry in self
+            let missing = self
                 .store
                 .entries_after(room.id, known, REPAIR_PAGE)
-                .await?
-            {
-                self.deliver(&entry);
-            }
+                .await?;
+            self.deliver(&missing);
         }
     }
 }

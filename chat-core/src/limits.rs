@@ -52,10 +52,10 @@ impl Default for Limits {
             typing_interval: Duration::from_secs(1),
             row_interval: Duration::from_millis(250),
             presence_grace: Duration::from_secs(10),
-            presence_touch: Duration::from_secs(60),
+            presence_touch: Duration::from_mins(1),
             window_entries: 1_024,
             window_bytes: 1 << 20,
-            room_idle: Duration::from_secs(60),
+            room_idle: Duration::from_mins(1),
             commit_batch: 256,
             commit_queue: 4_096,
         }

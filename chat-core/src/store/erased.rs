@@ -30,67 +30,64 @@ type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send +
 
 /// The object-safe twin of [`Store`]: the same methods, boxed.
 trait ErasedStore: Send + Sync {
-    fn epoch<'a>(&'a self) -> Answer<'a, StoreEpoch>;
+    fn epoch(&self) -> Answer<'_, StoreEpoch>;
     fn commit<'a>(&'a self, writes: &'a [Write]) -> Answer<'a, Vec<Result<Committed, Refusal>>>;
-    fn head<'a>(&'a self, conversation: ConversationId) -> Answer<'a, Option<Seq>>;
-    fn entries_after<'a>(
-        &'a self,
+    fn head(&self, conversation: ConversationId) -> Answer<'_, Option<Seq>>;
+    fn entries_after(
+        &self,
         conversation: ConversationId,
         after: Seq,
         limit: usize,
-    ) -> Answer<'a, Vec<Entry>>;
-    fn messages<'a>(
-        &'a self,
+    ) -> Answer<'_, Vec<Entry>>;
+    fn messages(
+        &self,
         conversation: ConversationId,
         which: Around,
         limit: usize,
-    ) -> Answer<'a, Vec<Message>>;
-    fn direct<'a>(
-        &'a self,
+    ) -> Answer<'_, Vec<Message>>;
+    fn direct(
+        &self,
         user: UserId,
         peer: UserId,
         at: Timestamp,
-    ) -> Answer<'a, (ConversationId, bool)>;
-    fn membership<'a>(
-        &'a self,
+    ) -> Answer<'_, (ConversationId, bool)>;
+    fn membership(
+        &self,
         conversation: ConversationId,
         user: UserId,
-    ) -> Answer<'a, Option<Membership>>;
-    fn member_ids<'a>(
-        &'a self,
-        conversation: ConversationId,
-    ) -> Answer<'a, Option<(Seq, Vec<UserId>)>>;
-    fn members<'a>(
-        &'a self,
+    ) -> Answer<'_, Option<Membership>>;
+    fn member_ids(&self, conversation: ConversationId) -> Answer<'_, Option<(Seq, Vec<UserId>)>>;
+    fn members(
+        &self,
         conversation: ConversationId,
         after: Option<UserId>,
         limit: usize,
-    ) -> Answer<'a, Vec<Membership>>;
-    fn rows<'a>(
-        &'a self,
+    ) -> Answer<'_, Vec<Membership>>;
+    fn rows(
+        &self,
         user: UserId,
         after: Option<RowPlace>,
         limit: usize,
-    ) -> Answer<'a, Vec<StoredRow>>;
+    ) -> Answer<'_, Vec<StoredRow>>;
     fn rows_of<'a>(
         &'a self,
         user: UserId,
         conversations: &'a [ConversationId],
     ) -> Answer<'a, Vec<StoredRow>>;
-    fn row_heads<'a>(&'a self, user: UserId) -> Answer<'a, Vec<(ConversationId, Seq, u64)>>;
-    fn mark_read<'a>(
-        &'a self,
+    fn row_heads(&self, user: UserId) -> Answer<'_, Vec<(ConversationId, Seq, u64)>>;
+    fn mark_read(
+        &self,
         conversation: ConversationId,
         user: UserId,
         seq: Seq,
-    ) -> Answer<'a, Option<ReadCursor>>;
+    ) -> Answer<'_, Option<ReadCursor>>;
     fn sharing_with<'a>(&'a self, user: UserId, others: &'a [UserId]) -> Answer<'a, Vec<UserId>>;
     fn set_last_seen<'a>(&'a self, seen: &'a [(UserId, Timestamp)]) -> Answer<'a, ()>;
     fn last_seen<'a>(&'a self, users: &'a [UserId]) -> Answer<'a, Vec<(UserId, Timestamp)>>;
 }
 
 impl<S: Store> ErasedStore for S {
-    fn epoch<'a>(&'a self) -> Answer<'a, StoreEpoch> {
+    fn epoch(&self) -> Answer<'_, StoreEpoch> {
         Box::pin(MessageLog::epoch(self))
     }
 
@@ -98,67 +95,64 @@ impl<S: Store> ErasedStore for S {
         Box::pin(MessageLog::commit(self, writes))
     }
 
-    fn head<'a>(&'a self, conversation: ConversationId) -> Answer<'a, Option<Seq>> {
+    fn head(&self, conversation: ConversationId) -> Answer<'_, Option<Seq>> {
         Box::pin(MessageLog::head(self, conversation))
     }
 
-    fn entries_after<'a>(
-        &'a self,
+    fn entries_after(
+        &self,
         conversation: ConversationId,
         after: Seq,
         limit: usize,
-    ) -> Answer<'a, Vec<Entry>> {
+    ) -> Answer<'_, Vec<Entry>> {
         Box::pin(MessageLog::entries_after(self, conversation, after, limit))
     }
 
-    fn messages<'a>(
-        &'a self,
+    fn messages(
+        &self,
         conversation: ConversationId,
         which: Around,
         limit: usize,
-    ) -> Answer<'a, Vec<Message>> {
+    ) -> Answer<'_, Vec<Message>> {
         Box::pin(MessageLog::messages(self, conversation, which, limit))
     }
 
-    fn direct<'a>(
-        &'a self,
+    fn direct(
+        &self,
         user: UserId,
         peer: UserId,
         at: Timestamp,
-    ) -> Answer<'a, (ConversationId, bool)> {
+    ) -> Answer<'_, (ConversationId, bool)> {
         Box::pin(ConversationStore::direct(self, user, peer, at))
     }
 
-    fn membership<'a>(
-        &'a self,
+    fn membership(
+        &self,
         conversation: ConversationId,
         user: UserId,
-    ) -> Answer<'a, Option<Membership>> {
+    ) -> Answer<'_, Option<Membership>> {
         Box::pin(ConversationStore::membership(self, conversation, user))
     }
 
-    fn member_ids<'a>(
-        &'a self,
-        conversation: ConversationId,
-    ) -> Answer<'a, Option<(Seq, Vec<UserId>)>> {
+    fn member_ids(&self, conversation: ConversationId) -> Answer<'_, Option<(Seq, Vec<UserId>)>> {
         Box::pin(ConversationStore::member_ids(self, conversation))
     }
 
-    fn members<'a>(
-        &'a self,
+    fn members(
+        &self,
         conversation: ConversationId,
         after: Option<UserId>,
         limit: usize,
-    ) -> Answer<'a, Vec<Membership>> {
+    ) -> Answer<'_, Vec<Membership>> {
         Box::pin(ConversationStore::members(self, conversation, after, limit))
     }
 
-    fn rows<'a>(
-        &'a self,
+    fn rows(
+        &self,
         user: UserId,
         after: Option<RowPlace>,
         limit: usize,
-    ) -> Answer<'a, Vec<StoredRow>> {
+    ) -> Answer<'_, Vec<StoredRow>> {
         Box::pin(ConversationStore::rows(self, user, after, limit))
     }
 
@@ -170,16 +164,16 @@ impl<S: Store> ErasedStore for S {
         Box::pin(ConversationStore::rows_of(self, user, conversations))
     }
 
-    fn row_heads<'a>(&'a self, user: UserId) -> Answer<'a, Vec<(ConversationId, Seq, u64)>> {
+    fn row_heads(&self, user: UserId) -> Answer<'_, Vec<(ConversationId, Seq, u64)>> {
         Box::pin(ConversationStore::row_heads(self, user))
     }
 
-    fn mark_read<'a>(
-        &'a self,
+    fn mark_read(
+        &self,
         conversation: ConversationId,
         user: UserId,
         seq: Seq,
-    ) -> Answer<'a, Option<ReadCursor>> {
+    ) -> Answer<'_, Option<ReadCursor>> {
         Box::pin(ConversationStore::mark_read(self, conversation, user, seq))
     }
 

@@ -10,21 +10,21 @@ use chat_core::{
 use tokio::time::timeout;
 
 /// Long enough for anything that will ever happen.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-pub async fn chat() -> Chat {
+pub(crate) async fn chat() -> Chat {
     chat_with(Limits::default()).await
 }
 
-pub async fn chat_with(limits: Limits) -> Chat {
+pub(crate) async fn chat_with(limits: Limits) -> Chat {
     Chat::builder().limits(limits).start().await.unwrap()
 }
 
-pub fn title(text: &str) -> Title {
+pub(crate) fn title(text: &str) -> Title {
     Title::try_from(text.to_owned()).unwrap()
 }
 
-pub fn draft(body: &str) -> Draft {
+pub(crate) fn draft(body: &str) -> Draft {
     Draft {
         client_id: ClientId::new(),
         body: body.to_owned(),
@@ -33,7 +33,7 @@ pub fn draft(body: &str) -> Draft {
 }
 
 /// A group of the first user and the others.
-pub async fn group(chat: &Chat, users: &[UserId]) -> ConversationId {
+pub(crate) async fn group(chat: &Chat, users: &[UserId]) -> ConversationId {
     chat.create_group(users[0], title("Lunch"), users[1..].to_vec())
         .await
         .unwrap()
@@ -41,7 +41,12 @@ pub async fn group(chat: &Chat, users: &[UserId]) -> ConversationId {
         .id
 }
 
-pub async fn say(chat: &Chat, who: UserId, conversation: ConversationId, body: &str) -> Message {
+pub(crate) async fn say(
+    chat: &Chat,
+    who: UserId,
+    conversation: ConversationId,
+    body: &str,
+) -> Message {
     chat.send(who, conversation, draft(body))
         .await
         .unwrap()
@@ -49,7 +54,7 @@ pub async fn say(chat: &Chat, who: UserId, conversation: ConversationId, body: &
 }
 
 /// The next frames, as values.
-pub async fn frames(session: &mut Session) -> Vec<ServerFrame> {
+pub(crate) async fn frames(session: &mut Session) -> Vec<ServerFrame> {
     let batch = timeout(PATIENCE, session.next())
         .await
         .expect("nothing came")
@@ -58,7 +63,7 @@ pub async fn frames(session: &mut Session) -> Vec<ServerFrame> {
 }
 
 /// Reads until `found` finds something.
-pub async fn until<T>(
+pub(crate) async fn until<T>(
     session: &mut Session,
     mut found: impl FnMut(&ServerFrame) -> Option<T>,
 ) -> T {
@@ -71,7 +76,7 @@ pub async fn until<T>(
     }
 }
 
-pub async fn until_signal<T>(
+pub(crate) async fn until_signal<T>(
     session: &mut Session,
     mut found: impl FnMut(&Signal) -> Option<T>,
 ) -> T {
@@ -83,7 +88,7 @@ pub async fn until_signal<T>(
 }
 
 /// Reads log entries of a conversation up to and including `seq`.
-pub async fn entries_to(
+pub(crate) async fn entries_to(
     session: &mut Session,
     conversation: ConversationId,
     seq: Seq,
@@ -101,11 +106,11 @@ pub async fn entries_to(
     entries
 }
 
-pub fn seqs(entries: &[Entry]) -> Vec<Seq> {
+pub(crate) fn seqs(entries: &[Entry]) -> Vec<Seq> {
     entries.iter().map(|entry| entry.seq).collect()
 }
 
-pub fn body(entry: &Entry) -> Option<&str> {
+pub(crate) fn body(entry: &Entry) -> Option<&str> {
     match &entry.change {
         Change::NewMessage { message } => Some(&message.body),
         _ => None,

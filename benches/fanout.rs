@@ -1,0 +1,232 @@
+//! One publisher, many receivers in one process: the engine, `tokio::sync::broadcast` and a bare loop.
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a benchmark that cannot go on has failed; criterion's macros document nothing"
+)]
+
+use std::{
+    collections::VecDeque,
+    hint::black_box,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use chat_core::{
+    Chat, Limits,
+    model::{ClientId, ConversationId, Draft, Title, UserId},
+};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use futures_util::future::join_all;
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::{Notify, broadcast},
+    task::JoinHandle,
+};
+
+/// How many messages are under way at once.
+const BURST: usize = 32;
+const BODY_BYTES: usize = 128;
+const RECEIVERS: [usize; 3] = [10, 1_000, 10_000];
+const WORKERS: usize = 2;
+
+/// Tells when every receiver has had the whole burst.
+#[derive(Default)]
+struct Finish {
+    arrived: AtomicUsize,
+    all: Notify,
+}
+
+impl Finish {
+    /// One receiver has had `received` messages in all, of which this is `more`.
+    fn count(&self, received: &mut usize, more: usize, receivers: usize) {
+        *received += more;
+        if (*received).is_multiple_of(BURST)
+            && self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == receivers
+        {
+            self.arrived.store(0, Ordering::Release);
+            self.all.notify_one();
+        }
+    }
+}
+
+fn runtime() -> Runtime {
+    Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_time()
+        .build()
+        .unwrap()
+}
+
+/// A room with its receivers, ready to be sent to.
+struct Room {
+    chat: Chat,
+    sender: UserId,
+    conversation: ConversationId,
+    finish: Arc<Finish>,
+    receivers: Vec<JoinHandle<()>>,
+}
+
+impl Room {
+    async fn open(receivers: usize) -> Self {
+        // The list row of each receiver is rendered once, and then held back: it is not what is measured here.
+        let limits = Limits {
+            row_interval: Duration::from_hours(1),
+            ..Limits::default()
+        };
+        let chat = Chat::builder().limits(limits).start().await.unwrap();
+        let sender = UserId::new();
+        let members: Vec<_> = (0..receivers).map(|_| UserId::new()).collect();
+        let title = Title::try_from("fan-out".to_owned()).unwrap();
+        let row = chat
+            .create_group(sender, title, members.clone())
+            .await
+            .unwrap();
+        let conversation = row.conversation.id;
+        let finish = Arc::new(Finish::default());
+        let mut tasks = Vec::with_capacity(receivers);
+        for member in members {
+            let mut session = chat.connect(member).await.unwrap();
+            session.join(conversation, None).await.unwrap();
+            let finish = Arc::clone(&finish);
+            tasks.push(tokio::spawn(async move {
+                let mut received = 0;
+                while let Ok(frames) = session.next().await {
+                    let logged = frames
+                        .iter()
+                        .filter(|frame| frame.json().starts_with(br#"{"conversation_id"#))
+                        .count();
+                    if logged > 0 {
+                        finish.count(&mut received, logged, receivers);
+                    }
+                }
+            }));
+        }
+        Self {
+            chat,
+            sender,
+            conversation,
+            finish,
+            receivers: tasks,
+        }
+    }
+
+    async fn burst(&self) {
+        let body = "x".repeat(BODY_BYTES);
+        let draft = || Draft {
+            client_id: ClientId::new(),
+            body: body.clone(),
+            reply_to: None,
+        };
+        let sends = (0..BURST).map(|_| self.chat.send(self.sender, self.conversation, draft()));
+        let everyone_has_it = self.finish.all.notified();
+        for sent in join_all(sends).await {
+            sent.unwrap();
+        }
+        everyone_has_it.await;
+    }
+
+    async fn close(self) {
+        self.chat.shutdown().await;
+        for receiver in self.receivers {
+            receiver.await.unwrap();
+        }
+    }
+}
+
+fn engine(runtime: &Runtime, receivers: usize, bursts: u64) -> Duration {
+    runtime.block_on(async {
+        let room = Room::open(receivers).await;
+        room.burst().await;
+        let start = Instant::now();
+        for _ in 0..bursts {
+            room.burst().await;
+        }
+        let took = start.elapsed();
+        room.close().await;
+        took
+    })
+}
+
+fn tokio_broadcast(runtime: &Runtime, receivers: usize, bursts: u64) -> Duration {
+    runtime.block_on(async {
+        let (sender, _) = broadcast::channel::<Arc<[u8]>>(2 * BURST);
+        let finish = Arc::new(Finish::default());
+        let mut tasks = Vec::with_capacity(receivers);
+        for _ in 0..receivers {
+            let (mut receiver, finish) = (sender.subscribe(), Arc::clone(&finish));
+            tasks.push(tokio::spawn(async move {
+                let mut received = 0;
+                while let Ok(message) = receiver.recv().await {
+                    black_box(message);
+                    finish.count(&mut received, 1, receivers);
+                }
+            }));
+        }
+        let burst = async || {
+            let everyone_has_it = finish.all.notified();
+            for _ in 0..BURST {
+                sender.send(Arc::from([0_u8; BODY_BYTES])).unwrap();
+            }
+            everyone_has_it.await;
+        };
+        burst().await;
+        let start = Instant::now();
+        for _ in 0..bursts {
+            burst().await;
+        }
+        let took = start.elapsed();
+        drop(sender);
+        for task in tasks {
+            task.await.unwrap();
+        }
+        took
+    })
+}
+
+fn bare_loop(receivers: usize, bursts: u64) -> Duration {
+    let mut queues = vec![VecDeque::<Arc<[u8]>>::with_capacity(BURST); receivers];
+    let start = Instant::now();
+    for _ in 0..bursts {
+        for _ in 0..BURST {
+            let message: Arc<[u8]> = Arc::from([0_u8; BODY_BYTES]);
+            for queue in &mut queues {
+                queue.push_back(Arc::clone(&message));
+            }
+        }
+        for queue in &mut queues {
+            while let Some(message) = queue.pop_front() {
+                black_box(message);
+            }
+        }
+    }
+    start.elapsed()
+}
+
+fn fanout(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("fanout");
+    group
+        .sample_size(10)
+        .measurement_time(Duration::from_secs(4))
+        .warm_up_time(Duration::from_secs(1));
+    for receivers in RECEIVERS {
+        let runtime = runtime();
+        group.throughput(Throughput::Elements((receivers * BURST) as u64));
+        group.bench_function(BenchmarkId::new("engine", receivers), |bencher| {
+            bencher.iter_custom(|bursts| engine(&runtime, receivers, bursts));
+        });
+        group.bench_function(BenchmarkId::new("tokio_broadcast", receivers), |bencher| {
+            bencher.iter_custom(|bursts| tokio_broadcast(&runtime, receivers, bursts));
+        });
+        group.bench_function(BenchmarkId::new("bare_loop", receivers), |bencher| {
+            bencher.iter_custom(|bursts| bare_loop(receivers, bursts));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, fanout);
+criterion_main!(benches);
