@@ -1,1 +1,15 @@
+//! A terminal client: a live conversation list and chats.
+//!
+//! `app` is what is true: a pure `update(event) -> effects`. `ui` is what it looks like: it reads the state only. `run`
+//! brings both together with the terminal and the server.
 
+pub mod app;
+pub mod config;
+pub mod effect;
+pub mod event;
+mod perform;
+mod run;
+mod terminal;
+pub mod ui;
+
+pub use run::{Options, run};

@@ -84,7 +84,12 @@ impl Task {
                     Read::End { code, reason } => Input::Closed { code, reason },
                 })
             }
-            Some((call, answer)) = self.calls.next() => Some(Input::Answer(call, answer)),
+            Some((call, answer)) = self.calls.next() => {
+                if let Ok(Answer::Renewed { token, .. }) = &answer {
+                    self.token.clone_from(token);
+                }
+                Some(Input::Answer(call, answer))
+            }
             Some(()) = sleep => Some(Input::Elapsed),
         }
     }

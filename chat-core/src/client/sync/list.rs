@@ -17,7 +17,7 @@ pub(super) struct List {
     known: HashMap<ConversationId, (Seq, u64)>,
     /// The application has the whole list.
     whole: bool,
-    /// What the server sent live and what was read meanwhile did not agree: ask for changes once more.
+    /// Two rows were seen of which neither is newer than the other: ask for the changes once more.
     doubt: bool,
     reading: Option<Reading>,
 }
@@ -26,7 +26,7 @@ pub(super) struct List {
 struct Reading {
     call: CallId,
     what: What,
-    /// Conversations that were told live since this began.
+    /// Conversations that were told live since this began. Whatever was read of them is older, or is told live too.
     updated: HashSet<ConversationId>,
     removed: HashSet<ConversationId>,
 }
@@ -156,17 +156,13 @@ impl List {
         };
         let mut rows = Vec::new();
         for row in changes.rows {
-            if reading.removed.contains(&row.conversation.id) {
-                self.doubt = true;
-            } else if self.accept(&row) {
+            if !reading.removed.contains(&row.conversation.id) && self.accept(&row) {
                 rows.push(row);
             }
         }
         let mut gone = Vec::new();
         for id in changes.gone {
-            if reading.updated.contains(&id) {
-                self.doubt = true;
-            } else if self.known.remove(&id).is_some() {
+            if !reading.updated.contains(&id) && self.known.remove(&id).is_some() {
                 gone.push(id);
             }
         }
@@ -204,8 +200,6 @@ impl List {
         if let Some(reading) = &mut self.reading {
             reading.updated.remove(&id);
             reading.removed.insert(id);
-            // It may have been read after it came back: only another question can tell.
-            self.doubt = true;
             if let What::Whole(rows) = &mut reading.what {
                 rows.remove(id);
                 return None;

@@ -388,10 +388,7 @@ impl World {
             }
             _ => {}
         }
-        if let Some(reference) = reference {
-            let reference = Some(reference);
-            self.say(ServerWord::Signal(Signal::Ack { reference, ack }));
-        }
+        self.say(ServerWord::Signal(Signal::Ack { reference, ack }));
         if let Some(which) = published {
             self.publish(which);
         }
@@ -750,6 +747,51 @@ fn a_cursor_beyond_the_head_is_of_another_life_of_the_store() {
     assert_eq!(world.app.restored, 1);
     world.open(0);
     world.open(1);
+    world.settle();
+    world.check();
+}
+
+#[test]
+fn a_gap_is_fetched_at_once() {
+    let mut world = online();
+    world.take(Step::Say(0));
+    world.take(Step::Lose(0));
+    world.take(Step::Say(0));
+    world.take(Step::ClientReads(3));
+    let (conversation, after) = (world.logs[0].id, 2);
+    let fetch = Call::Events {
+        conversation,
+        after,
+    };
+    assert_eq!(world.calls.last().map(|(_, call)| call), Some(&fetch));
+    world.settle();
+    world.check();
+}
+
+#[test]
+fn an_entry_that_only_the_list_knows_of_is_fetched_after_a_while() {
+    let mut world = online();
+    world.take(Step::Say(0));
+    world.take(Step::Lose(0));
+    world.take(Step::ClientReads(1));
+    assert!(world.calls.is_empty());
+    world.take(Step::Wait(3_000));
+    assert_eq!(world.calls.len(), 1);
+    world.settle();
+    world.check();
+}
+
+#[test]
+fn what_a_join_does_not_replay_is_fetched_at_once() {
+    let mut world = World::new(1);
+    world.take(Step::Say(0));
+    world.take(Step::ResetNextJoin);
+    world.take(Step::ClientReads(1));
+    world.take(Step::ServerAnswers(0));
+    world.take(Step::AnswerArrives(0));
+    world.take(Step::ServerReads(1));
+    world.take(Step::ClientReads(2));
+    assert!(matches!(world.calls[..], [(_, Call::Events { .. })]));
     world.settle();
     world.check();
 }

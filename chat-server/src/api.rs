@@ -1,0 +1,95 @@
+//! The chat routes as a value: what they can be told, and how they are stopped.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::Router;
+use chat_core::{Chat, Limits, protocol::Announced};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    auth::{AnyAuthenticate, Authenticate},
+    http,
+    limits::{self, RateLimits},
+    state::{Shared, State},
+};
+
+/// The chat routes with default settings, to be nested into an axum application at `/api/v1`.
+///
+/// REST and the socket (at `/ws`) of the protocol, without accounts: `authenticate` says who a bearer token belongs to.
+pub fn router(chat: Chat, authenticate: impl Authenticate) -> Router {
+    Api::new(chat, authenticate, Settings::default()).router()
+}
+
+/// What the chat routes can be told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Pages whose scripts may open a socket, as `https://host[:port]`. Clients that are no browsers send no origin and
+    /// are always welcome.
+    pub allow_origins: Vec<String>,
+    /// Timers and limits. Those that the engine has too are taken from the engine.
+    pub limits: Announced,
+    /// How long a socket may be open before it says who it is.
+    pub authentication_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            allow_origins: Vec::new(),
+            limits: limits::defaults(&Limits::default()),
+            authentication_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The chat routes and the sockets that were opened through them; clones are handles to the same ones.
+#[derive(Clone, Debug)]
+pub struct Api {
+    state: Shared,
+}
+
+impl Api {
+    /// Routes to `chat` for those whom `authenticate` knows.
+    pub fn new(chat: Chat, authenticate: impl Authenticate, settings: Settings) -> Self {
+        let of_engine = limits::defaults(chat.limits());
+        let announced = Announced {
+            max_body_chars: of_engine.max_body_chars,
+            typing_expiry_ms: of_engine.typing_expiry_ms,
+            max_watched_users: of_engine.max_watched_users,
+            max_joined_conversations: of_engine.max_joined_conversations,
+            max_replay: of_engine.max_replay,
+            ..settings.limits
+        };
+        let state = State {
+            limits: RateLimits::new(&announced),
+            chat,
+            authenticate: AnyAuthenticate::new(authenticate),
+            announced,
+            origins: settings.allow_origins,
+            authentication_timeout: settings.authentication_timeout,
+            draining: CancellationToken::new(),
+            sockets: TaskTracker::new(),
+        };
+        Self {
+            state: Arc::new(state),
+        }
+    }
+
+    /// The routes, to be nested into an axum application at `/api/v1`.
+    pub fn router(&self) -> Router {
+        http::finish(http::chat_routes().with_state(Arc::clone(&self.state)))
+    }
+
+    /// Tells every socket to come back elsewhere, closes it, and returns when all are closed.
+    ///
+    /// Sockets that are opened later are told the same. Cancellation safe: call it again to go on waiting.
+    pub async fn drain(&self) {
+        self.state.draining.cancel();
+        self.state.sockets.close();
+        self.state.sockets.wait().await;
+    }
+
+    pub(crate) fn state(&self) -> &Shared {
+        &self.state
+    }
+}

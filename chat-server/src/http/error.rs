@@ -1,0 +1,205 @@
+//! The one place where errors become responses.
+
+use axum::{
+    Json,
+    extract::Request,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use chat_core::{
+    Error,
+    protocol::{ErrorCode, Problem},
+};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::{
+    auth::{AccountError, AuthError, Invalid},
+    limits::TooMany,
+};
+
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A request that was refused or failed.
+#[derive(Clone, Debug)]
+pub(crate) struct ApiError(Box<Problem>);
+
+impl ApiError {
+    pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Problem::new(code, detail).into()
+    }
+
+    /// A field of the request that has a value which cannot be accepted.
+    pub(crate) fn invalid(field: &str, code: &str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Problem::new(ErrorCode::Invalid, format!("{field}: {detail}"))
+            .with_field(field, code, detail)
+            .into()
+    }
+
+    pub(crate) fn into_problem(self) -> Problem {
+        *self.0
+    }
+
+    pub(crate) fn too_many(too_many: TooMany, of_what: &str) -> Self {
+        too_many.problem(of_what).into()
+    }
+}
+
+impl From<Problem> for ApiError {
+    fn from(problem: Problem) -> Self {
+        Self(Box::new(problem))
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        if let Error::Unavailable(cause) = &error {
+            tracing::error!(%cause, "the store failed");
+        }
+        error.problem().into()
+    }
+}
+
+impl From<Invalid> for ApiError {
+    fn from(invalid: Invalid) -> Self {
+        Self::invalid(invalid.field, invalid.code, invalid.detail)
+    }
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        auth_problem(&error).into()
+    }
+}
+
+/// A token that was not accepted, as it travels over REST and the socket.
+pub(crate) fn auth_problem(error: &AuthError) -> Problem {
+    let code = match error {
+        AuthError::Invalid(_) => ErrorCode::Unauthenticated,
+        AuthError::Expired => ErrorCode::TokenExpired,
+        AuthError::Unavailable(cause) => {
+            tracing::error!(%cause, "a token cannot be checked");
+            ErrorCode::Unavailable
+        }
+    };
+    Problem::new(code, error.to_string())
+}
+
+impl From<AccountError> for ApiError {
+    fn from(error: AccountError) -> Self {
+        let code = match error {
+            AccountError::Invalid(invalid) => return invalid.into(),
+            AccountError::Token(error) => return error.into(),
+            AccountError::RegistrationClosed => ErrorCode::RegistrationClosed,
+            AccountError::UsernameTaken => ErrorCode::UsernameTaken,
+            AccountError::WrongCredentials => ErrorCode::WrongCredentials,
+            AccountError::RefreshVoid => ErrorCode::Unauthenticated,
+            AccountError::RefreshReused => ErrorCode::RefreshReused,
+            AccountError::Password(ref cause) => {
+                tracing::warn!(%cause, "a password was not hashed");
+                ErrorCode::Unavailable
+            }
+            AccountError::Store(ref cause) => {
+                tracing::error!(%cause, "the accounts failed");
+                ErrorCode::Unavailable
+            }
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// The body is written by [`envelope`], which knows the request's id.
+    fn into_response(self) -> Response {
+        let status =
+            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Wraps every request: gives it an id and a log span, and every answer the headers and the form it must have.
+pub(crate) async fn envelope(request: Request, next: Next) -> Response {
+    let request_id = Uuid::now_v7();
+    let span = tracing::info_span!("request", %request_id, method = %request.method(), path = request.uri().path());
+    let mut response =
+        if request.version() == Version::HTTP_11 && !request.headers().contains_key(header::HOST) {
+            ApiError::new(ErrorCode::Malformed, "a request names its Host").into_response()
+        } else {
+            next.run(request).instrument(span.clone()).await
+        };
+    span.in_scope(|| tracing::debug!(status = response.status().as_u16(), "answered"));
+    if let Some(ApiError(problem)) = response.extensions_mut().remove() {
+        response = render(*problem, &request_id.to_string(), &response);
+    }
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&request_id.to_string()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    harden(headers);
+    response
+}
+
+/// Writes the problem into the answer that stands for it, whose other headers stay.
+fn render(mut problem: Problem, request_id: &str, answer: &Response) -> Response {
+    problem.request_id = Some(request_id.to_owned());
+    if matches!(problem.status, 429 | 503) && problem.retry_after_ms.is_none() {
+        problem.retry_after_ms = Some(1_000);
+    }
+    let retry_after = problem.retry_after_ms.map(|ms| ms.div_ceil(1_000).max(1));
+    let unread_body = matches!(problem.code, ErrorCode::TooLarge | ErrorCode::Timeout);
+    let unauthorized = problem.status == 401;
+    let mut response = (answer.status(), Json(problem)).into_response();
+    let headers = response.headers_mut();
+    for (name, value) in answer.headers() {
+        if name != header::CONTENT_LENGTH && name != header::CONTENT_TYPE {
+            headers.insert(name, value.clone());
+        }
+    }
+    headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
+    if let Some(seconds) = retry_after {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    if unauthorized {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if unread_body {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+fn harden(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+/// A handler that panicked; the panic itself is in the log.
+pub(crate) fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    ApiError::new(
+        ErrorCode::Internal,
+        "the server failed at this request: its log says more under the request_id",
+    )
+    .into_response()
+}
+
+pub(crate) async fn no_such_path() -> ApiError {
+    ApiError::new(ErrorCode::NotFound, "there is nothing at this path")
+}
+
+pub(crate) async fn no_such_method() -> ApiError {
+    ApiError::new(
+        ErrorCode::MethodNotAllowed,
+        "this path does not offer this method: see the Allow header",
+    )
+}

@@ -1,0 +1,68 @@
+//! The chat server as a program: settings in, one server out, signals to stop it.
+
+use std::{io::Write, process::ExitCode};
+
+use anyhow::Context;
+use chat_server::{Config, ConfigError, Server, StartError, telemetry};
+
+fn main() -> ExitCode {
+    let config = match Config::load(std::env::args_os()) {
+        Ok(config) => config,
+        Err(ConfigError::Asked(text)) => {
+            let _closed_pipe = write!(std::io::stdout(), "{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(wrong) => return refuse(&wrong),
+    };
+    if let Err(wrong) = telemetry::init(config.log_format, &config.log_filter) {
+        return refuse(&ConfigError::Wrong(wrong));
+    }
+    match serve(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<StartError>() => refuse(&*error),
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let server = Server::bind(config).await?;
+    let address = server.local_addr();
+    writeln!(std::io::stdout(), "listening on http://{address}").context("nobody is told")?;
+    stop_signal().await?;
+    tracing::info!("stopping: no new connections, then the open ones end");
+    server.shutdown();
+    tokio::select! {
+        () = server.join() => Ok(()),
+        second = stop_signal() => {
+            second?;
+            anyhow::bail!("stopped at once by a second signal")
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn stop_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be awaited")?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("SIGINT cannot be awaited"),
+    }
+}
+
+#[cfg(not(unix))]
+async fn stop_signal() -> anyhow::Result<()> {
+    tokio::signal::ctrl_c()
+        .await
+        .context("Ctrl-C cannot be awaited")
+}
+
+/// A setting that cannot be: one line, and the exit code that says so.
+fn refuse(wrong: &dyn std::error::Error) -> ExitCode {
+    let _closed_pipe = writeln!(std::io::stderr(), "chat-server: {wrong}");
+    ExitCode::from(2)
+}

@@ -1,0 +1,565 @@
+//! One task for each socket: who it is, what it asks, what it is told, and when it ends.
+
+use std::{pin::pin, time::Duration};
+
+use chat_core::{
+    Error, Session,
+    model::{ConversationId, Draft, Timestamp},
+    protocol::{Ack, ClientCommand, ClientFrame, CloseCode, ErrorCode, Hello, Problem, Signal},
+};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use uuid::Uuid;
+
+use super::{
+    lane::{Lane, Outcome, Reference, Turn, answer},
+    socket::{Happened, Socket},
+};
+use crate::{
+    auth::{AuthError, Identity},
+    http::{
+        error::{ApiError, auth_problem},
+        extract::seq,
+    },
+    limits::{OpenSocket, SocketLimits, TooMany},
+    state::Shared,
+};
+
+/// A socket outlives its token by this much, so that a renewal that is on its way arrives.
+const EXPIRY_GRACE: Duration = Duration::from_secs(5);
+/// With this many frames waiting to be written, no more commands are read.
+const MOST_UNWRITTEN: usize = 64;
+/// After the store failed a session, it is asked again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// A command that is under way when the server drains may still be answered.
+const LAST_COMMAND: Duration = Duration::from_secs(5);
+/// Clients of a draining server come back over this span, and not all at once.
+const RECONNECT_SPREAD_MS: u128 = 2_000;
+
+/// How a socket ends.
+#[derive(Debug)]
+enum Ending {
+    /// The peer said goodbye.
+    Left,
+    /// The connection broke.
+    Lost,
+    /// We close it.
+    Close(CloseCode, &'static str),
+}
+
+/// Serves a socket to its end.
+pub(super) async fn run(state: Shared, mut socket: Socket, caller: Option<(Identity, OpenSocket)>) {
+    let limits = state.socket_limits();
+    let by_header = caller.is_some();
+    let known = match caller {
+        Some((identity, place)) => Ok((identity, place, None)),
+        None => first_frame(&state, &mut socket, &limits).await,
+    };
+    let (identity, _place, reference) = match known {
+        Ok(known) => known,
+        Err(ending) => return end(socket, None, ending).await,
+    };
+    let session = match state.chat.connect(identity.user_id).await {
+        Ok(session) => session,
+        Err(error) => return end(socket, None, failed(&error)).await,
+    };
+    socket.queue_signal(&hello(&state, &session, &identity));
+    if !by_header {
+        socket.queue_signal(&answer(reference, Ok(Ack::default())));
+    }
+    let mut connection = Connection {
+        limits,
+        ping_at: Instant::now() + Duration::from_millis(state.announced.ping_interval_ms),
+        expires_at: expiry(&identity),
+        ask_session_at: None,
+        lane: Lane::default(),
+        state,
+        socket,
+        session,
+        identity,
+    };
+    let ending = connection.follow().await;
+    tracing::debug!(user = %connection.identity.user_id, ?ending, "a socket ends");
+    end(connection.socket, Some(connection.session), ending).await;
+}
+
+/// A goodbye takes the user offline at once; whoever just broke off, or is sent elsewhere, may be back in a moment.
+async fn end(socket: Socket, session: Option<Session>, ending: Ending) {
+    let goodbye = matches!(
+        ending,
+        Ending::Left | Ending::Close(CloseCode::Revoked | CloseCode::Unauthenticated, _)
+    );
+    if let Some(session) = session
+        && goodbye
+    {
+        session.close();
+    }
+    match ending {
+        Ending::Left => socket.finish().await,
+        Ending::Lost => {}
+        Ending::Close(code, reason) => socket.close(code, reason).await,
+    }
+}
+
+/// Waits for the `authenticate` frame of a socket that came without a header.
+async fn first_frame(
+    state: &Shared,
+    socket: &mut Socket,
+    limits: &SocketLimits,
+) -> Result<(Identity, OpenSocket, Reference), Ending> {
+    let deadline = Instant::now() + state.authentication_timeout;
+    loop {
+        let happened = tokio::select! {
+            happened = timeout_at(deadline, socket.advance(true)) => happened,
+            () = state.draining.cancelled() => return Err(draining()),
+        };
+        match happened {
+            Ok(Happened::Text(text)) => return authenticate(state, socket, &text).await,
+            Ok(Happened::Flushed) => {}
+            Ok(Happened::Control) if limits.frame().is_ok() => {}
+            Ok(Happened::Control) => return Err(too_hasty()),
+            Ok(Happened::Left) => return Err(Ending::Left),
+            Ok(Happened::Lost) => return Err(Ending::Lost),
+            Ok(Happened::Violation(code)) => return Err(broken(code)),
+            Err(_elapsed) => {
+                let late = "no authenticate frame in time";
+                return Err(Ending::Close(CloseCode::Unauthenticated, late));
+            }
+        }
+    }
+}
+
+async fn authenticate(
+    state: &Shared,
+    socket: &mut Socket,
+    text: &str,
+) -> Result<(Identity, OpenSocket, Reference), Ending> {
+    let (reference, refused) = match ClientFrame::decode(text) {
+        Ok(ClientFrame {
+            reference,
+            command: ClientCommand::Authenticate { token },
+        }) => match state.authenticate.authenticate(&token).await {
+            Ok(identity) => match state.limits.sockets.open(identity.user_id) {
+                Some(place) => return Ok((identity, place, reference)),
+                None => (
+                    reference,
+                    (
+                        TooMany::SOCKETS.problem("open sockets"),
+                        CloseCode::TooManyRequests,
+                    ),
+                ),
+            },
+            Err(error) => {
+                let code = match error {
+                    AuthError::Invalid(_) => CloseCode::Unauthenticated,
+                    AuthError::Expired => CloseCode::TokenExpired,
+                    AuthError::Unavailable(_) => CloseCode::Internal,
+                };
+                (reference, (auth_problem(&error), code))
+            }
+        },
+        Ok(frame) => {
+            let problem = Problem::new(
+                ErrorCode::Unauthenticated,
+                "the first frame is `authenticate`",
+            );
+            (frame.reference, (problem, CloseCode::Unauthenticated))
+        }
+        Err(bad) => (bad.reference, (*bad.problem, CloseCode::Unauthenticated)),
+    };
+    let (problem, code) = refused;
+    socket.queue_signal(&answer(reference, Err(problem)));
+    Err(Ending::Close(code, "not authenticated"))
+}
+
+fn hello(state: &Shared, session: &Session, identity: &Identity) -> Signal {
+    let left = identity.expires_at.as_millis() - Timestamp::now().as_millis();
+    Signal::Hello(Box::new(Hello {
+        session_id: session.id(),
+        user_id: session.user_id(),
+        node_id: state.chat.node_id(),
+        epoch: state.chat.epoch(),
+        server_version: env!("CARGO_PKG_VERSION").to_owned(),
+        token_expires_in_ms: u64::try_from(left).unwrap_or(0),
+        limits: state.announced.clone(),
+    }))
+}
+
+/// When a socket is closed that goes on with this token.
+fn expiry(identity: &Identity) -> Instant {
+    let left = identity.expires_at.as_millis() - Timestamp::now().as_millis();
+    let now = Instant::now();
+    let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+    // A token for ever is good for a year; so is its socket.
+    let year = Duration::from_hours(365 * 24);
+    now + left.min(year) + EXPIRY_GRACE
+}
+
+fn draining() -> Ending {
+    Ending::Close(CloseCode::Draining, "the server is stopping")
+}
+
+fn too_hasty() -> Ending {
+    Ending::Close(
+        CloseCode::TooManyRequests,
+        "too many frames, again and again",
+    )
+}
+
+fn broken(code: CloseCode) -> Ending {
+    let reason = match code {
+        CloseCode::Unsupported => "frames are text",
+        CloseCode::InvalidText => "text is UTF-8",
+        CloseCode::TooBig => "larger than max_frame_bytes",
+        CloseCode::PolicyViolation => "a message without an end",
+        _ => "not the WebSocket protocol",
+    };
+    Ending::Close(code, reason)
+}
+
+fn failed(error: &Error) -> Ending {
+    match error {
+        Error::ShuttingDown => draining(),
+        error => {
+            tracing::error!(%error, "a session failed");
+            Ending::Close(CloseCode::Internal, "try again")
+        }
+    }
+}
+
+/// An authenticated socket.
+struct Connection {
+    state: Shared,
+    socket: Socket,
+    session: Session,
+    identity: Identity,
+    lane: Lane,
+    limits: SocketLimits,
+    ping_at: Instant,
+    expires_at: Instant,
+    /// The store failed the session; until then it is left alone.
+    ask_session_at: Option<Instant>,
+}
+
+impl Connection {
+    async fn follow(&mut self) -> Ending {
+        let mut revoked = pin!(self.state.authenticate.revoked(&self.identity));
+        let mut draining = pin!(self.state.draining.clone().cancelled_owned());
+        let mut timer = pin!(sleep_until(self.next_deadline()));
+        loop {
+            if let Some(ending) = self.take_turns().await {
+                return ending;
+            }
+            let may_read = self.lane.has_room() && self.socket.backlog() < MOST_UNWRITTEN;
+            if !may_read && !self.socket.is_writing() {
+                self.socket.excuse();
+            }
+            // While something waits to be written, nothing is added to it: a slow reader costs one batch, and what it
+            // misses waits in the log.
+            let may_push = !self.socket.is_writing() && self.ask_session_at.is_none();
+            tokio::select! {
+                () = &mut revoked => return Ending::Close(CloseCode::Revoked, "signed out"),
+                () = &mut draining => return self.last_words().await,
+                () = &mut timer => match self.on_time() {
+                    Some(ending) => return ending,
+                    None => timer.as_mut().reset(self.next_deadline()),
+                },
+                happened = self.socket.advance(may_read) => {
+                    if let Some(ending) = self.on_socket(happened) {
+                        return ending;
+                    }
+                }
+                outcome = self.lane.outcome() => {
+                    if let Some(ending) = self.on_outcome(outcome) {
+                        return ending;
+                    }
+                }
+                frames = self.session.next(), if may_push => match frames {
+                    Ok(frames) => {
+                        for frame in frames {
+                            self.socket.queue(frame.json().clone());
+                        }
+                    }
+                    Err(Error::Unavailable(error)) => {
+                        tracing::warn!(%error, "a session is asked again later");
+                        self.ask_session_at = Some(Instant::now() + RETRY_AFTER);
+                        timer.as_mut().reset(self.next_deadline());
+                    }
+                    Err(error) => return failed(&error),
+                },
+            }
+        }
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let idle = Duration::from_millis(self.state.announced.idle_timeout_ms);
+        let mut next = self.ping_at.min(self.expires_at);
+        next = next.min(self.socket.alive_at() + idle);
+        self.ask_session_at.map_or(next, |at| next.min(at))
+    }
+
+    fn on_time(&mut self) -> Option<Ending> {
+        let now = Instant::now();
+        let idle = Duration::from_millis(self.state.announced.idle_timeout_ms);
+        if now >= self.expires_at {
+            let reason = "the access token has expired";
+            return Some(Ending::Close(CloseCode::TokenExpired, reason));
+        }
+        if now >= self.socket.alive_at() + idle {
+            return Some(Ending::Close(CloseCode::Idle, "nothing was heard"));
+        }
+        if self.ask_session_at.is_some_and(|at| now >= at) {
+            self.ask_session_at = None;
+        }
+        if now >= self.ping_at {
+            self.ping_at = now + Duration::from_millis(self.state.announced.ping_interval_ms);
+            if !self.socket.is_writing() {
+                self.socket.queue_ping();
+            }
+        }
+        None
+    }
+
+    fn on_socket(&mut self, happened: Happened) -> Option<Ending> {
+        match happened {
+            Happened::Flushed => None,
+            Happened::Text(text) => self.on_text(&text),
+            Happened::Control => {
+                let hasty = self.limits.frame().is_err() && !self.limits.bears_haste();
+                hasty.then(too_hasty)
+            }
+            Happened::Left => Some(Ending::Left),
+            Happened::Lost => Some(Ending::Lost),
+            Happened::Violation(code) => Some(broken(code)),
+        }
+    }
+
+    fn on_text(&mut self, text: &str) -> Option<Ending> {
+        let frame = ClientFrame::decode(text);
+        if let Err(too_many) = self.limits.frame() {
+            let reference = match frame {
+                Ok(frame) => frame.reference,
+                Err(bad) => bad.reference,
+            };
+            return self.refuse_haste(reference, too_many, "frames");
+        }
+        match frame {
+            Ok(frame) => self.lane.push(Turn::Command(frame)),
+            Err(bad) if self.limits.bears_bad_frame() => {
+                self.lane.push(Turn::Refused(bad.reference, bad.problem));
+            }
+            Err(bad) => {
+                self.socket
+                    .queue_signal(&answer(bad.reference, Err(*bad.problem)));
+                let reason = "malformed frames again and again";
+                return Some(Ending::Close(CloseCode::Malformed, reason));
+            }
+        }
+        None
+    }
+
+    fn refuse_haste(
+        &mut self,
+        reference: Reference,
+        too_many: TooMany,
+        of_what: &str,
+    ) -> Option<Ending> {
+        let problem = Box::new(too_many.problem(of_what));
+        self.lane.push(Turn::Refused(reference, problem));
+        (!self.limits.bears_haste()).then(too_hasty)
+    }
+
+    /// Carries out what waits, up to the first command that takes its time.
+    async fn take_turns(&mut self) -> Option<Ending> {
+        while let Some(turn) = self.lane.next() {
+            match turn {
+                Turn::Refused(reference, problem) => {
+                    self.socket.queue_signal(&answer(reference, Err(*problem)));
+                }
+                Turn::Command(frame) => {
+                    if let Some(ending) = self.carry_out(frame).await {
+                        return Some(ending);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    async fn carry_out(&mut self, frame: ClientFrame) -> Option<Ending> {
+        let reference = frame.reference;
+        let done = match frame.command {
+            ClientCommand::JoinConversation {
+                conversation_id,
+                after_seq,
+            } => self.join(conversation_id, after_seq).await,
+            ClientCommand::LeaveConversation { conversation_id } => {
+                self.session.leave(conversation_id);
+                Ok(Ack::default())
+            }
+            ClientCommand::TypingStart { conversation_id } => {
+                self.typing(conversation_id, true).await
+            }
+            ClientCommand::TypingStop { conversation_id } => {
+                self.typing(conversation_id, false).await
+            }
+            ClientCommand::WatchPresence { user_ids } => {
+                let watched = self.session.watch_presence(user_ids).await;
+                watched.map(|()| Ack::default()).map_err(ApiError::from)
+            }
+            ClientCommand::Ping {} => Ok(Ack::default()),
+            ClientCommand::SendMessage {
+                conversation_id,
+                client_id,
+                body,
+                reply_to,
+            } => {
+                let draft = Draft {
+                    client_id,
+                    body,
+                    reply_to,
+                };
+                return self.send(reference, conversation_id, draft);
+            }
+            ClientCommand::MarkRead {
+                conversation_id,
+                seq: wanted,
+            } => {
+                let chat = self.state.chat.clone();
+                let reader = self.identity.user_id;
+                self.lane.run(async move {
+                    let marked = match seq("seq", wanted) {
+                        Ok(wanted) => chat
+                            .mark_read(reader, conversation_id, wanted)
+                            .await
+                            .map_err(ApiError::from),
+                        Err(error) => Err(error),
+                    };
+                    let ack = marked
+                        .map(|_| Ack::default())
+                        .map_err(ApiError::into_problem);
+                    Outcome::Answer(answer(reference, ack))
+                });
+                return None;
+            }
+            ClientCommand::Authenticate { token } => {
+                let state = Shared::clone(&self.state);
+                self.lane.run(async move {
+                    let checked = state.authenticate.authenticate(&token).await;
+                    Outcome::Checked(reference, checked)
+                });
+                return None;
+            }
+            _ => Err(ApiError::new(
+                ErrorCode::UnknownType,
+                "this server does not carry out this command",
+            )),
+        };
+        let done = done.map_err(ApiError::into_problem);
+        self.socket.queue_signal(&answer(reference, done));
+        None
+    }
+
+    async fn join(
+        &mut self,
+        conversation: ConversationId,
+        after: Option<chat_core::model::Seq>,
+    ) -> Result<Ack, ApiError> {
+        let after = after.map(|after| seq("after_seq", after)).transpose()?;
+        let joined = self.session.join(conversation, after).await?;
+        Ok(Ack {
+            head_seq: Some(joined.head_seq),
+            reset: Some(joined.reset),
+            message: None,
+        })
+    }
+
+    async fn typing(
+        &mut self,
+        conversation: ConversationId,
+        typing: bool,
+    ) -> Result<Ack, ApiError> {
+        self.session.typing(conversation, typing).await?;
+        Ok(Ack::default())
+    }
+
+    fn send(
+        &mut self,
+        reference: Reference,
+        conversation: ConversationId,
+        draft: Draft,
+    ) -> Option<Ending> {
+        let sender = self.identity.user_id;
+        if let Err(too_many) = self.state.limits.sends.check(&sender) {
+            let problem = too_many.problem("messages");
+            self.socket.queue_signal(&answer(reference, Err(problem)));
+            return (!self.limits.bears_haste()).then(too_hasty);
+        }
+        let chat = self.state.chat.clone();
+        self.lane.run(async move {
+            let sent = chat.send(sender, conversation, draft).await;
+            let ack = sent.map(|sent| Ack {
+                message: Some(Box::new(sent.message)),
+                ..Ack::default()
+            });
+            Outcome::Answer(answer(
+                reference,
+                ack.map_err(|error| ApiError::from(error).into_problem()),
+            ))
+        });
+        None
+    }
+
+    fn on_outcome(&mut self, outcome: Outcome) -> Option<Ending> {
+        match outcome {
+            Outcome::Answer(signal) => {
+                self.socket.queue_signal(&signal);
+                None
+            }
+            Outcome::Checked(reference, checked) => self.renew(reference, checked),
+        }
+    }
+
+    /// Goes on with a newer token. One that does not hold changes nothing: the present one may still.
+    fn renew(
+        &mut self,
+        reference: Reference,
+        checked: Result<Identity, AuthError>,
+    ) -> Option<Ending> {
+        let renewed = match checked {
+            Ok(renewed) => renewed,
+            Err(error) => {
+                let problem = auth_problem(&error);
+                self.socket.queue_signal(&answer(reference, Err(problem)));
+                return None;
+            }
+        };
+        let same =
+            renewed.user_id == self.identity.user_id && renewed.sign_in == self.identity.sign_in;
+        if !same {
+            let reason = "this token belongs to another sign-in";
+            let problem = Problem::new(ErrorCode::Unauthenticated, reason);
+            self.socket.queue_signal(&answer(reference, Err(problem)));
+            return Some(Ending::Close(CloseCode::Unauthenticated, reason));
+        }
+        self.expires_at = expiry(&renewed);
+        self.identity = renewed;
+        self.socket
+            .queue_signal(&answer(reference, Ok(Ack::default())));
+        None
+    }
+
+    /// The server drains: the command that is under way is answered, and the client is told when to come back.
+    async fn last_words(&mut self) -> Ending {
+        if self.lane.is_running()
+            && let Ok(outcome) = timeout(LAST_COMMAND, self.lane.outcome()).await
+            && let Some(ending) = self.on_outcome(outcome)
+        {
+            return ending;
+        }
+        let after_ms = Uuid::new_v4().as_u128() % RECONNECT_SPREAD_MS;
+        self.socket.queue_signal(&Signal::Reconnect {
+            after_ms: u64::try_from(after_ms).unwrap_or(0),
+        });
+        draining()
+    }
+}

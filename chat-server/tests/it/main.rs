@@ -1,0 +1,13 @@
+//! The server as its clients know it: through REST and the socket, and as a process.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(unreachable_pub, reason = "nobody else can reach into a test")]
+
+mod auth;
+mod hostile;
+mod limits;
+mod process;
+mod rest;
+mod seed;
+mod support;
+mod ws;

@@ -1,0 +1,226 @@
+//! The conversation list: its rows, their order, and the selected one.
+
+use std::{cmp::Reverse, collections::HashMap};
+
+use chat_core::model::{ConversationId, ConversationKind, Row, Seq, Timestamp, Unread, UserId};
+
+use super::text::Plain;
+
+/// A conversation as the list shows it.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Which.
+    pub id: ConversationId,
+    /// Direct or group.
+    pub kind: ConversationKind,
+    /// The title, or the name of the peer.
+    pub name: Plain,
+    /// In a direct conversation, the other one.
+    pub peer: Option<UserId>,
+    /// Who said the last message.
+    pub last_sender: Option<UserId>,
+    /// The last message, in one line.
+    pub last_text: Plain,
+    /// When something last happened.
+    pub at: Timestamp,
+    /// What I have not read.
+    pub unread: Unread,
+    /// Up to where I have read.
+    pub read_seq: Seq,
+    /// The newest entry.
+    pub head_seq: Seq,
+    /// How many belong to it.
+    pub member_count: u64,
+    /// Kept on top.
+    pub pinned: bool,
+    rev: u64,
+}
+
+impl Item {
+    fn new(row: &Row) -> Self {
+        let conversation = &row.conversation;
+        let name = match (&conversation.title, &conversation.peer) {
+            (Some(title), _) => Plain::line(title),
+            (None, Some(peer)) => Plain::line(&peer.display_name),
+            (None, None) => Plain::default(),
+        };
+        let name = if name.is_empty() {
+            Plain::line("(no name)")
+        } else {
+            name
+        };
+        let last = conversation.last_message.as_ref();
+        let last_text = match last {
+            Some(message) if message.deleted_at.is_some() => Plain::line("message deleted"),
+            Some(message) => preview(&message.body),
+            None => Plain::default(),
+        };
+        Self {
+            id: conversation.id,
+            kind: conversation.kind,
+            name,
+            peer: conversation.peer.as_ref().map(|peer| peer.id),
+            last_sender: last.map(|message| message.sender_id),
+            last_text,
+            at: conversation.last_activity_at,
+            unread: row.unread,
+            read_seq: row.me.read_seq,
+            head_seq: conversation.head_seq,
+            member_count: conversation.member_count,
+            pinned: row.me.pinned,
+            rev: row.me.rev,
+        }
+    }
+
+    /// Whether a row with these counters may take this one's place: neither half is behind.
+    fn gives_way_to(&self, row: &Row) -> bool {
+        row.conversation.head_seq >= self.head_seq && row.me.rev >= self.rev
+    }
+}
+
+/// The beginning of a body in one line: no list shows more of it.
+#[must_use]
+pub fn preview(body: &str) -> Plain {
+    let end = body.floor_char_boundary(body.len().min(400));
+    let words: Vec<&str> = body[..end].split_whitespace().collect();
+    Plain::line(&words.join(" "))
+}
+
+/// The rows in their order, and which one is selected.
+#[derive(Debug, Default)]
+pub struct ConversationList {
+    items: HashMap<ConversationId, Item>,
+    order: Vec<ConversationId>,
+    selected: Option<ConversationId>,
+    loaded: bool,
+}
+
+impl ConversationList {
+    /// Takes over new and changed rows. The selection stays on its conversation, or goes to what took its place.
+    pub fn apply(&mut self, rows: &[Row], gone: &[ConversationId], snapshot: bool) {
+        let position = self.selected_position();
+        if snapshot {
+            self.items.clear();
+            self.loaded = true;
+        }
+        for id in gone {
+            self.items.remove(id);
+        }
+        for row in rows {
+            let id = row.conversation.id;
+            if self
+                .items
+                .get(&id)
+                .is_none_or(|item| item.gives_way_to(row))
+            {
+                self.items.insert(id, Item::new(row));
+            }
+        }
+        self.sort();
+        if self.selected.is_none_or(|id| !self.items.contains_key(&id)) {
+            let position = position
+                .unwrap_or(0)
+                .min(self.order.len().saturating_sub(1));
+            self.selected = self.order.get(position).copied();
+        }
+    }
+
+    fn sort(&mut self) {
+        self.order = self.items.keys().copied().collect();
+        let items = &self.items;
+        self.order.sort_by_cached_key(|id| {
+            items
+                .get(id)
+                .map(|item| (Reverse(item.pinned), Reverse(item.at), Reverse(*id)))
+        });
+    }
+
+    /// Whether the list has been received at all.
+    #[must_use]
+    pub fn loaded(&self) -> bool {
+        self.loaded
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// One by its name.
+    #[must_use]
+    pub fn get(&self, id: ConversationId) -> Option<&Item> {
+        self.items.get(&id)
+    }
+
+    /// From the top.
+    #[must_use]
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Item> {
+        self.order.iter().filter_map(|id| self.items.get(id))
+    }
+
+    /// One by its place from the top.
+    #[must_use]
+    pub fn at(&self, position: usize) -> Option<&Item> {
+        self.order.get(position).and_then(|id| self.items.get(id))
+    }
+
+    /// The selected one.
+    #[must_use]
+    pub fn selected(&self) -> Option<ConversationId> {
+        self.selected
+    }
+
+    /// Its place from the top.
+    #[must_use]
+    pub fn selected_position(&self) -> Option<usize> {
+        self.selected.and_then(|id| self.position(id))
+    }
+
+    /// The place of a conversation from the top.
+    #[must_use]
+    pub fn position(&self, id: ConversationId) -> Option<usize> {
+        self.order.iter().position(|other| *other == id)
+    }
+
+    /// Selects a conversation that is in the list.
+    pub fn select(&mut self, id: ConversationId) {
+        if self.items.contains_key(&id) {
+            self.selected = Some(id);
+        }
+    }
+
+    /// Moves the selection by so many places, as far as it goes.
+    pub fn move_selection(&mut self, by: isize) {
+        let position = self.selected_position().unwrap_or(0);
+        let last = self.order.len().saturating_sub(1);
+        let position = position.saturating_add_signed(by).min(last);
+        self.selected = self.order.get(position).copied();
+    }
+
+    /// The next conversation with something unread, after this one and around; mentions first.
+    #[must_use]
+    pub fn next_unread(&self, after: Option<ConversationId>) -> Option<ConversationId> {
+        let start = after
+            .and_then(|id| self.position(id))
+            .map_or(0, |at| at + 1);
+        let around = || {
+            self.order[start.min(self.order.len())..]
+                .iter()
+                .chain(&self.order)
+        };
+        let find = |wanted: fn(&Unread) -> bool| {
+            around()
+                .filter(|id| Some(**id) != after)
+                .find(|id| self.items.get(*id).is_some_and(|item| wanted(&item.unread)))
+                .copied()
+        };
+        find(|unread| unread.mentions > 0).or_else(|| find(|unread| unread.count > 0))
+    }
+}

@@ -1,0 +1,639 @@
+//! What is true: the state of the client, changed by events and by nothing else.
+
+pub mod chat;
+pub mod composer;
+pub mod conversations;
+mod input;
+pub mod keymap;
+pub mod link;
+mod live;
+pub mod new_conversation;
+pub mod people;
+pub mod sign_in;
+pub mod switcher;
+pub mod text;
+pub mod timeline;
+pub mod wrap;
+
+use std::collections::{HashMap, VecDeque};
+
+use chat_core::{
+    client::ClientError,
+    model::{ClientId, ConversationId, Profile, Row, Seq, Timestamp, UserId},
+};
+use jiff::tz::TimeZone;
+use uuid::Uuid;
+
+use self::{
+    chat::{Chat, Older},
+    conversations::ConversationList,
+    keymap::Context,
+    link::LinkState,
+    new_conversation::NewConversation,
+    people::People,
+    sign_in::{Resuming, SignIn},
+    switcher::Switcher,
+    text::Plain,
+    timeline::What,
+};
+use crate::{
+    effect::Effect,
+    event::{Event, Seen},
+};
+
+/// How many entries are asked for at a time.
+pub const PAGE: u64 = 50;
+/// How many conversations are followed at a time; the one left longest ago makes room.
+const FOLLOWED: usize = 8;
+/// Until the server says otherwise.
+const MAX_BODY_CHARS: usize = 8_000;
+/// The most people whose presence is watched, until the server says otherwise.
+const MAX_WATCHED: usize = 200;
+
+/// What is on the screen.
+#[derive(Debug)]
+pub enum Screen {
+    /// Going on with an earlier sign-in.
+    Resuming(Resuming),
+    /// The sign-in form.
+    SignIn(SignIn),
+    /// The conversations.
+    Main,
+}
+
+/// Which part of the main screen the keys go to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pane {
+    /// The conversation list.
+    #[default]
+    List,
+    /// The draft.
+    Composer,
+    /// The messages, one of them selected.
+    Messages,
+}
+
+/// What stands above everything else.
+#[derive(Debug)]
+pub enum Dialog {
+    /// The keys, scrolled down by so many lines.
+    Help(usize),
+    /// Going to a conversation by name.
+    Switcher(Switcher),
+    /// Starting a conversation.
+    NewConversation(NewConversation),
+}
+
+/// A line for the user, until the next key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// What.
+    pub text: Plain,
+    /// It is about something that did not work.
+    pub is_error: bool,
+}
+
+/// Something that is done only when its key is pressed a second time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Confirm {
+    Quit,
+    SignOut,
+}
+
+/// What the client starts with.
+#[derive(Debug)]
+pub struct Start {
+    /// The address of the server.
+    pub server: String,
+    /// The user name of an earlier sign-in, or nothing.
+    pub username: String,
+    /// There is an earlier sign-in to go on with.
+    pub resume: bool,
+    /// The time zone of the user.
+    pub zone: TimeZone,
+    /// Something that no other run of the client has: names of messages are made from it.
+    pub seed: Uuid,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// The state of the client.
+#[derive(Debug)]
+pub struct App {
+    /// What is on the screen.
+    pub screen: Screen,
+    /// The present, as far as it matters.
+    pub now: Timestamp,
+    /// The time zone of the user.
+    pub zone: TimeZone,
+    /// The address of the server.
+    pub server: Plain,
+    /// Who I am.
+    pub me: Option<UserId>,
+    /// The state of the connection.
+    pub link: LinkState,
+    /// Everybody who was met.
+    pub people: People,
+    /// The conversation list.
+    pub list: ConversationList,
+    /// The conversation on the screen.
+    pub open: Option<ConversationId>,
+    /// Where the keys go.
+    pub pane: Pane,
+    /// What stands above.
+    pub dialog: Option<Dialog>,
+    /// A line for the user.
+    pub notice: Option<Notice>,
+    /// The longest message that the server takes, in characters.
+    pub max_body_chars: usize,
+    /// What the last drawing showed.
+    pub seen: Seen,
+    /// Something visible may have changed since this was last set to false.
+    pub changed: bool,
+    chats: HashMap<ConversationId, Chat>,
+    recent: VecDeque<ConversationId>,
+    killed: String,
+    focused: bool,
+    confirm: Option<Confirm>,
+    watched: Vec<UserId>,
+    max_watched: usize,
+    list_changed: bool,
+    server_address: String,
+    seed: u128,
+}
+
+impl App {
+    /// The state at the start, and what to do first.
+    #[must_use]
+    pub fn new(start: Start) -> (Self, Vec<Effect>) {
+        let (screen, effects) = if start.resume {
+            (Screen::Resuming(Resuming::new()), vec![Effect::Resume])
+        } else {
+            let form = SignIn::new(&start.server, &start.username, None);
+            (Screen::SignIn(form), Vec::new())
+        };
+        let app = Self {
+            screen,
+            now: start.now,
+            zone: start.zone,
+            server: Plain::line(&start.server),
+            me: None,
+            link: LinkState::Connecting,
+            people: People::default(),
+            list: ConversationList::default(),
+            open: None,
+            pane: Pane::List,
+            dialog: None,
+            notice: None,
+            max_body_chars: MAX_BODY_CHARS,
+            seen: Seen::default(),
+            changed: true,
+            chats: HashMap::new(),
+            recent: VecDeque::new(),
+            killed: String::new(),
+            focused: true,
+            confirm: None,
+            watched: Vec::new(),
+            max_watched: MAX_WATCHED,
+            list_changed: false,
+            server_address: start.server,
+            seed: start.seed.as_u128(),
+        };
+        (app, effects)
+    }
+
+    /// The conversation on the screen.
+    #[must_use]
+    pub fn chat(&self) -> Option<&Chat> {
+        self.open.and_then(|id| self.chats.get(&id))
+    }
+
+    fn chat_mut(&mut self) -> Option<&mut Chat> {
+        self.open.and_then(|id| self.chats.get_mut(&id))
+    }
+
+    /// A conversation that was opened at some time.
+    #[must_use]
+    pub fn chat_of(&self, id: ConversationId) -> Option<&Chat> {
+        self.chats.get(&id)
+    }
+
+    /// How much of a conversation is unread, leaving out what stands before the user's eyes.
+    #[must_use]
+    pub fn unread(&self, item: &conversations::Item) -> (u64, bool) {
+        let marked = self.chats.get(&item.id).map_or(0, |chat| chat.marked);
+        if marked >= item.head_seq {
+            (0, false)
+        } else {
+            (item.unread.count, item.unread.capped)
+        }
+    }
+
+    /// Where the keys go now, the nearest first.
+    #[must_use]
+    pub fn contexts(&self) -> &'static [Context] {
+        match (&self.screen, &self.dialog, self.pane) {
+            (_, Some(_), _) => &[Context::Dialog, Context::Everywhere],
+            (Screen::SignIn(_) | Screen::Resuming(_), ..) => {
+                &[Context::SignIn, Context::Everywhere]
+            }
+            (_, _, Pane::List) => &[Context::List, Context::Main, Context::Everywhere],
+            (_, _, Pane::Composer) => &[Context::Composer, Context::Main, Context::Everywhere],
+            (_, _, Pane::Messages) => &[Context::Messages, Context::Main, Context::Everywhere],
+        }
+    }
+
+    /// When something on the screen changes by itself, if it does.
+    #[must_use]
+    pub fn next_tick(&self) -> Option<Timestamp> {
+        let until = match (&self.screen, &self.link) {
+            (Screen::Resuming(resuming), _) => resuming.retry_at?,
+            (Screen::Main, LinkState::Waiting { until, .. }) => *until,
+            _ => return None,
+        };
+        let left = until.as_millis() - self.now.as_millis();
+        (left > 0).then(|| {
+            // The countdown changes when whole seconds are left.
+            let to_whole_second = match left % 1_000 {
+                0 => 1_000,
+                part => part,
+            };
+            Timestamp::from_millis(self.now.as_millis() + to_whole_second)
+        })
+    }
+
+    /// The one way in which anything changes. What is to be done about it outside of the state is returned.
+    pub fn update(&mut self, event: Event) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.changed |= self.apply(event, &mut effects);
+        self.settle(&mut effects);
+        effects
+    }
+
+    /// Takes in one event; whether anything visible may have changed by it.
+    fn apply(&mut self, event: Event, effects: &mut Vec<Effect>) -> bool {
+        match event {
+            Event::Tick(now) => return self.tick(now, effects),
+            Event::Key(key) => self.key(key, effects),
+            Event::Paste(text) => self.paste(&text, effects),
+            Event::Focus(focused) => {
+                self.focused = focused;
+                if focused && !self.link.is_online() && matches!(self.screen, Screen::Main) {
+                    effects.push(Effect::RetryNow);
+                }
+                return false;
+            }
+            Event::Resized => {}
+            Event::Seen(seen) => {
+                self.seen = seen;
+                return self.take_in_seen(&seen);
+            }
+            Event::Live(event) => return self.live(event, effects),
+            Event::SignedIn(outcome) => self.signed_in(outcome, effects),
+            Event::SignedOut(outcome) => match outcome {
+                Ok(()) => {
+                    self.chats.clear();
+                    effects.push(Effect::Forget);
+                    self.ask_to_sign_in(Some(Plain::line("you are signed out")));
+                }
+                Err(error) => self.tell_error(&format!("not signed out: {error}")),
+            },
+            Event::Older(id, entries) => self.older(id, entries),
+            Event::Members(id, members) => {
+                // Without the members the conversation is whole; only who has read is not shown.
+                let (Ok(members), Some(chat)) = (members, self.chats.get_mut(&id)) else {
+                    return false;
+                };
+                chat.set_members(&members);
+                for member in &members {
+                    self.people.learn(&member.user);
+                }
+            }
+            Event::Person(id, profile) => match profile {
+                Ok(profile) => self.people.learn(&profile),
+                Err(_) => {
+                    self.people.forget_asking(id);
+                    return false;
+                }
+            },
+            Event::Found(ticket, found) => {
+                let me = self.me;
+                if let Some(Dialog::NewConversation(dialog)) = &mut self.dialog {
+                    dialog.answer(ticket, found, me);
+                }
+            }
+            Event::Started(row) => self.started(row, effects),
+        }
+        true
+    }
+
+    fn tick(&mut self, now: Timestamp, effects: &mut Vec<Effect>) -> bool {
+        let before = self.now;
+        self.now = now;
+        match (&mut self.screen, &self.link) {
+            (Screen::Resuming(resuming), _) => match resuming.retry_at {
+                Some(until) => {
+                    effects.extend(resuming.retry(now, false));
+                    link::seconds_until(until, before) != link::seconds_until(until, now)
+                }
+                None => false,
+            },
+            (_, LinkState::Waiting { until, .. }) => {
+                link::seconds_until(*until, before) != link::seconds_until(*until, now)
+            }
+            _ => false,
+        }
+    }
+
+    /// What the drawing found out about the scroll position becomes the scroll position.
+    fn take_in_seen(&mut self, seen: &Seen) -> bool {
+        if let Some(Dialog::Help(line)) = &mut self.dialog {
+            *line = (*line).min(seen.dialog_rest);
+        }
+        let Some(chat) = self.open.and_then(|id| self.chats.get_mut(&id)) else {
+            return false;
+        };
+        if seen.conversation != Some(chat.id) {
+            return false;
+        }
+        chat.reveal = false;
+        if seen.at_end && chat.selected.is_none() {
+            chat.scroll = chat::Scroll::Latest;
+        } else if let Some((anchor, below)) = seen.top
+            && (chat.scroll != chat::Scroll::Latest || !seen.at_end)
+        {
+            chat.scroll = chat::Scroll::At(anchor, -below);
+        }
+        false
+    }
+
+    fn signed_in(&mut self, outcome: Result<Profile, ClientError>, effects: &mut Vec<Effect>) {
+        match outcome {
+            Ok(profile) => self.enter(&profile, effects),
+            Err(error) => match &mut self.screen {
+                Screen::SignIn(form) => form.failed(&error),
+                Screen::Resuming(resuming) if error.retryable() => {
+                    resuming.failed(&error, self.now);
+                }
+                _ => {
+                    let reason = match error {
+                        ClientError::SignedOut => {
+                            Plain::line("the earlier sign-in is no longer valid")
+                        }
+                        error => Plain::line(&error.to_string()),
+                    };
+                    self.ask_to_sign_in(Some(reason));
+                }
+            },
+        }
+    }
+
+    /// Shows the conversations of this user, with what they still had to say if it is the same one as before.
+    fn enter(&mut self, profile: &Profile, effects: &mut Vec<Effect>) {
+        if let Screen::SignIn(form) = &self.screen {
+            self.server_address = form.value(sign_in::Field::Server).text().trim().to_owned();
+            self.server = Plain::line(&self.server_address);
+        }
+        if self.me != Some(profile.id) {
+            self.chats.clear();
+            self.people = People::default();
+        }
+        self.me = Some(profile.id);
+        self.people.learn(profile);
+        self.list = ConversationList::default();
+        self.link = LinkState::Connecting;
+        self.screen = Screen::Main;
+        self.pane = Pane::List;
+        self.open = None;
+        self.recent.clear();
+        self.watched.clear();
+        for chat in self.chats.values_mut() {
+            chat.forget_log();
+            for pending in chat.timeline.pending() {
+                if pending.state == timeline::Sending::Waiting {
+                    effects.push(Effect::Send(chat.id, pending.draft.clone()));
+                }
+            }
+        }
+    }
+
+    fn ask_to_sign_in(&mut self, reason: Option<Plain>) {
+        let username = self
+            .me
+            .and_then(|me| self.people.get(me))
+            .map_or(String::new(), |person| person.username.as_str().to_owned());
+        self.screen = Screen::SignIn(SignIn::new(&self.server_address, &username, reason));
+        self.dialog = None;
+        self.notice = None;
+    }
+
+    fn older(
+        &mut self,
+        id: ConversationId,
+        entries: Result<Vec<chat_core::model::Entry>, ClientError>,
+    ) {
+        self.seen.near_start = false;
+        let Some(chat) = self.chats.get_mut(&id) else {
+            return;
+        };
+        match entries {
+            Ok(entries) => {
+                chat.older = match chat.timeline.prepend(&entries) {
+                    0 => Older::Failed(Plain::line("the server has no more of it")),
+                    _ => Older::Idle,
+                };
+            }
+            Err(error) => chat.older = Older::Failed(Plain::line(&error.to_string())),
+        }
+    }
+
+    fn started(&mut self, row: Result<Box<Row>, ClientError>, effects: &mut Vec<Effect>) {
+        match row {
+            Ok(row) => {
+                self.take_rows(&[*row.clone()], &[], false);
+                self.dialog = None;
+                self.open_conversation(row.conversation.id, effects);
+                self.pane = Pane::Composer;
+            }
+            Err(error) => match &mut self.dialog {
+                Some(Dialog::NewConversation(dialog)) => dialog.failed(&error),
+                _ => self.tell_error(&error.to_string()),
+            },
+        }
+    }
+
+    /// Puts a conversation on the screen and follows it.
+    fn open_conversation(&mut self, id: ConversationId, effects: &mut Vec<Effect>) {
+        let Some(item) = self.list.get(id) else {
+            return;
+        };
+        let (head, read, unread) = (item.head_seq, item.read_seq, item.unread.count);
+        self.stop_typing(effects);
+        self.list.select(id);
+        self.open = Some(id);
+        let chat = self.chats.entry(id).or_insert_with(|| Chat::new(id));
+        chat.unselect();
+        chat.scroll = chat::Scroll::Latest;
+        chat.marked = chat.marked.max(read);
+        chat.ruler = (unread > 0 && chat.marked < head).then_some(chat.marked);
+        if !chat.joined {
+            chat.joined = true;
+            chat.closed = None;
+            effects.push(Effect::Open(id, head.saturating_sub(PAGE)));
+            effects.push(Effect::Members(id));
+        }
+        self.recent.retain(|other| *other != id);
+        self.recent.push_front(id);
+        if self.recent.len() > FOLLOWED
+            && let Some(left) = self.recent.pop_back()
+        {
+            self.forget(left, effects);
+        }
+    }
+
+    /// Follows a conversation no longer; what only this client knows of it stays.
+    fn forget(&mut self, id: ConversationId, effects: &mut Vec<Effect>) {
+        if let Some(chat) = self.chats.get_mut(&id) {
+            if chat.joined {
+                effects.push(Effect::Leave(id));
+            }
+            chat.forget_log();
+            if !chat.holds_own_words() {
+                self.chats.remove(&id);
+            }
+        }
+    }
+
+    /// What follows from the state as it now is, whatever led to it.
+    fn settle(&mut self, effects: &mut Vec<Effect>) {
+        if !matches!(self.screen, Screen::Main) {
+            return;
+        }
+        if std::mem::take(&mut self.list_changed) {
+            self.watch_peers(effects);
+            self.ask_for_senders(effects);
+        }
+        if self.link.is_online() {
+            self.mark_read(effects);
+            self.page(effects);
+        }
+    }
+
+    /// What stands before the user's eyes has been read.
+    fn mark_read(&mut self, effects: &mut Vec<Effect>) {
+        let (me, focused, seen) = (self.me, self.focused, self.seen);
+        let Some(chat) = self.chat_mut() else { return };
+        let in_view = seen.conversation == Some(chat.id) && seen.at_end;
+        let (Some(last), true) = (chat.timeline.last_seq(), focused && in_view) else {
+            return;
+        };
+        if last <= chat.marked {
+            return;
+        }
+        let mine = |seq: Seq| match chat.timeline.line(seq).map(|line| &line.what) {
+            Some(What::Said(said)) => Some(said.sender) == me,
+            _ => false,
+        };
+        let all_mine = chat
+            .timeline
+            .first_seq()
+            .is_some_and(|first| first <= chat.marked + 1)
+            && (chat.marked + 1..=last).all(mine);
+        chat.marked = last;
+        if !all_mine {
+            effects.push(Effect::MarkRead(chat.id, last));
+            self.changed = true;
+        }
+    }
+
+    /// Asks for older entries before the user gets to them.
+    fn page(&mut self, effects: &mut Vec<Effect>) {
+        let seen = self.seen;
+        let Some(chat) = self.chat_mut() else { return };
+        let Some(first) = chat.timeline.first_seq() else {
+            return;
+        };
+        let wanted = seen.conversation == Some(chat.id) && seen.near_start;
+        if wanted && first > 1 && chat.older == Older::Idle {
+            chat.older = Older::Loading;
+            let after = (first - 1).saturating_sub(PAGE);
+            effects.push(Effect::Older {
+                conversation: chat.id,
+                after,
+                limit: usize::try_from(first - 1 - after).unwrap_or(1),
+            });
+        }
+    }
+
+    fn watch_peers(&mut self, effects: &mut Vec<Effect>) {
+        let mut peers: Vec<UserId> = self
+            .list
+            .iter()
+            .filter_map(|item| item.peer)
+            .take(self.max_watched)
+            .collect();
+        peers.sort_unstable();
+        if peers != self.watched {
+            self.watched.clone_from(&peers);
+            effects.push(Effect::Watch(peers));
+        }
+    }
+
+    fn ask_for_senders(&mut self, effects: &mut Vec<Effect>) {
+        let senders: Vec<UserId> = self
+            .list
+            .iter()
+            .filter_map(|item| item.last_sender)
+            .collect();
+        self.ask_for(senders, effects);
+    }
+
+    fn ask_for(&mut self, people: impl IntoIterator<Item = UserId>, effects: &mut Vec<Effect>) {
+        for id in people {
+            if self.people.ask(id) {
+                effects.push(Effect::Person(id));
+            }
+        }
+    }
+
+    fn take_rows(&mut self, rows: &[Row], gone: &[ConversationId], snapshot: bool) {
+        for row in rows {
+            if let Some(peer) = &row.conversation.peer {
+                self.people.learn(peer);
+            }
+        }
+        self.list.apply(rows, gone, snapshot);
+        self.list_changed = true;
+    }
+
+    fn stop_typing(&mut self, effects: &mut Vec<Effect>) {
+        if let Some(chat) = self.chat_mut()
+            && std::mem::take(&mut chat.typing_told)
+        {
+            effects.push(Effect::Typing(chat.id, false));
+        }
+    }
+
+    fn tell(&mut self, text: &str) {
+        self.notice = Some(Notice {
+            text: Plain::line(text),
+            is_error: false,
+        });
+    }
+
+    fn tell_error(&mut self, text: &str) {
+        self.notice = Some(Notice {
+            text: Plain::line(text),
+            is_error: true,
+        });
+    }
+
+    /// A name for a message that no other message has.
+    fn next_client_id(&mut self) -> ClientId {
+        let id = ClientId::from_uuid(Uuid::from_u128(self.seed));
+        // Only the low bits count, so that version and variant of the seed stay what they are.
+        let low = (self.seed + 1) & 0x3FFF_FFFF_FFFF_FFFF;
+        self.seed = (self.seed & !0x3FFF_FFFF_FFFF_FFFF) | low;
+        id
+    }
+}

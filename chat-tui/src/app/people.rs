@@ -1,0 +1,87 @@
+//! What is known of other people: names and presence.
+
+use std::collections::{HashMap, HashSet};
+
+use chat_core::model::{Presence, Profile, Status, UserId};
+
+use super::text::Plain;
+
+/// A person as shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// The name they are shown by.
+    pub name: Plain,
+    /// The unique name they are found by.
+    pub username: Plain,
+    /// As far as it is known.
+    pub presence: Option<Presence>,
+}
+
+/// Everybody who was met so far.
+#[derive(Debug, Default)]
+pub struct People {
+    known: HashMap<UserId, Person>,
+    asked: HashSet<UserId>,
+}
+
+impl People {
+    /// Takes over what a profile says; presence only where it says something.
+    pub fn learn(&mut self, profile: &Profile) {
+        let older = self.known.get(&profile.id).and_then(|p| p.presence);
+        let name = match Plain::line(&profile.display_name) {
+            blank if blank.is_empty() => Plain::line(&profile.username),
+            name => name,
+        };
+        let person = Person {
+            name,
+            username: Plain::line(&profile.username),
+            presence: profile.presence.or(older),
+        };
+        self.known.insert(profile.id, person);
+        self.asked.remove(&profile.id);
+    }
+
+    /// Takes over a presence; false if nothing changes.
+    pub fn set_presence(&mut self, presence: Presence) -> bool {
+        match self.known.get_mut(&presence.user_id) {
+            Some(person) if person.presence != Some(presence) => {
+                person.presence = Some(presence);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Who this is, if it is known.
+    #[must_use]
+    pub fn get(&self, id: UserId) -> Option<&Person> {
+        self.known.get(&id)
+    }
+
+    /// The name to show.
+    #[must_use]
+    pub fn name(&self, id: UserId) -> &str {
+        self.known
+            .get(&id)
+            .map_or("…", |person| person.name.as_str())
+    }
+
+    /// Whether somebody is known to be there.
+    #[must_use]
+    pub fn is_online(&self, id: UserId) -> bool {
+        self.known
+            .get(&id)
+            .and_then(|person| person.presence)
+            .is_some_and(|presence| presence.status == Status::Online)
+    }
+
+    /// Whether this person has to be asked for; true only once until [`People::forget_asking`].
+    pub fn ask(&mut self, id: UserId) -> bool {
+        !self.known.contains_key(&id) && self.asked.insert(id)
+    }
+
+    /// The question was not answered: it may be put again.
+    pub fn forget_asking(&mut self, id: UserId) {
+        self.asked.remove(&id);
+    }
+}

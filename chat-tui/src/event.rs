@@ -1,0 +1,69 @@
+//! Everything that can happen to the client.
+
+use chat_core::{
+    client::{ClientError, Event as LiveEvent},
+    model::{ConversationId, Entry, Member, Profile, Row, Timestamp, UserId},
+};
+
+use crate::app::{keymap::Key, timeline::ItemId};
+
+/// One thing that happened; time passes only by [`Event::Tick`].
+#[derive(Debug)]
+pub enum Event {
+    /// It is now this late.
+    Tick(Timestamp),
+    /// A key was pressed.
+    Key(Key),
+    /// Text was pasted.
+    Paste(String),
+    /// The terminal got or lost the focus.
+    Focus(bool),
+    /// The terminal has another size.
+    Resized,
+    /// What the last drawing showed.
+    Seen(Seen),
+    /// The live connection has something to say.
+    Live(LiveEvent),
+    /// An attempt to sign in, or to go on with an earlier sign-in, is over.
+    SignedIn(Result<Profile, ClientError>),
+    /// The sign-in was ended, or could not be.
+    SignedOut(Result<(), ClientError>),
+    /// Older entries of a conversation came, or did not.
+    Older(ConversationId, Result<Vec<Entry>, ClientError>),
+    /// The members of a conversation came, or did not.
+    Members(ConversationId, Result<Vec<Member>, ClientError>),
+    /// A person came, or did not.
+    Person(UserId, Result<Profile, ClientError>),
+    /// The answer to a search for people: by which number it was asked for, and who was found.
+    Found(u64, Result<Vec<Profile>, ClientError>),
+    /// A conversation that was to be started is there, or is not.
+    Started(Result<Box<Row>, ClientError>),
+}
+
+/// What the last drawing showed: what only the layout can know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Of this conversation.
+    pub conversation: Option<ConversationId>,
+    /// The uppermost row of a text, and how many rows it is below the top.
+    pub top: Option<(Anchor, isize)>,
+    /// The newest is on the screen.
+    pub at_end: bool,
+    /// The oldest of what is held is on the screen, or nearly.
+    pub near_start: bool,
+    /// The rows that messages have.
+    pub page: usize,
+    /// The columns that the draft has.
+    pub draft_columns: usize,
+    /// The lines a scrolling dialog can still be scrolled.
+    pub dialog_rest: usize,
+}
+
+/// A row of the timeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    /// What it belongs to.
+    pub item: ItemId,
+    /// Which row of it, from the first row of its text; what stands above that counts back from -1.
+    pub row: isize,
+}

@@ -1,0 +1,160 @@
+//! The conversation list.
+
+use chat_core::model::ConversationKind;
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Modifier,
+    text::{Line, Span},
+};
+
+use super::{Pen, cells, paint, put, time};
+use crate::app::{
+    Pane,
+    conversations::Item,
+    text::{fit, width},
+};
+
+/// From this height on each conversation has a second row for its last message.
+const TWO_ROWS_FROM: u16 = 8;
+
+impl Pen<'_> {
+    pub(super) fn list(&mut self, area: Rect, buffer: &mut Buffer) {
+        let list = &self.app.list;
+        if list.is_empty() {
+            let lines: &[&str] = if list.loaded() {
+                &["No conversations yet.", "^T starts one."]
+            } else {
+                &["Loading…"]
+            };
+            for (y, line) in lines.iter().enumerate() {
+                let line = Line::styled(format!("  {line}"), self.theme.dim());
+                put(buffer, area, 0, cells(y + 1), &line);
+            }
+            return;
+        }
+        let rows_each = if area.height >= TWO_ROWS_FROM { 2 } else { 1 };
+        let fits = usize::from(area.height / rows_each).max(1);
+        let selected = list.selected_position().unwrap_or(0);
+        // The selected one is kept off the edge while there is anything beyond it.
+        let first = selected
+            .saturating_sub(fits * 2 / 3)
+            .min(list.len().saturating_sub(fits));
+        for (n, item) in list.iter().skip(first).take(fits).enumerate() {
+            let row = Rect {
+                y: area.y + cells(n) * rows_each,
+                height: rows_each,
+                ..area
+            };
+            self.item(item, row.intersection(area), buffer);
+        }
+    }
+
+    fn item(&self, item: &Item, area: Rect, buffer: &mut Buffer) {
+        let columns = usize::from(area.width);
+        let (unread, capped) = self.app.unread(item);
+        let is_open = self.app.open == Some(item.id);
+        let is_selected = self.app.list.selected() == Some(item.id);
+
+        let at = time::short(item.at, self.app.now, &self.app.zone);
+        let name_room = columns.saturating_sub(4 + width(&at) + 1);
+        let name_style = if unread > 0 {
+            self.theme.strong()
+        } else if is_open {
+            self.theme.accent()
+        } else {
+            ratatui::style::Style::new()
+        };
+        let (glyph, glyph_style) = self.glyph(item);
+        let bar = if is_open { "▎" } else { " " };
+        let first = Line::from(vec![
+            Span::styled(bar, self.theme.accent()),
+            Span::styled(glyph, glyph_style),
+            Span::raw(" "),
+            Span::styled(fit(item.name.as_str(), name_room).into_owned(), name_style),
+        ]);
+        put(buffer, area, 0, 0, &first);
+        let badge = match (unread, capped) {
+            (0, _) => String::new(),
+            (_, true) => " 1000+ ".to_owned(),
+            (n, false) => format!(" {n} "),
+        };
+        if area.height == 1 && !badge.is_empty() {
+            let x = area.width.saturating_sub(cells(width(&badge)));
+            put(buffer, area, x, 0, &Line::styled(badge, self.badge()));
+        } else {
+            let x = area.width.saturating_sub(cells(width(&at)) + 1);
+            put(buffer, area, x, 0, &Line::styled(at, self.theme.dim()));
+            let room = columns.saturating_sub(4 + width(&badge));
+            let mut second = vec![Span::styled(bar, self.theme.accent()), Span::raw("  ")];
+            let own_words = self.app.chat_of(item.id).filter(|_| !is_open);
+            if own_words.is_some_and(|chat| !chat.composer.is_empty()) {
+                second.push(Span::styled("draft ", self.theme.warn()));
+            }
+            second.push(Span::styled(self.preview(item), self.theme.dim()));
+            let room = Rect {
+                width: cells(room + 3).min(area.width),
+                ..area
+            };
+            put(
+                buffer,
+                room,
+                0,
+                1,
+                &ellipsis(second, usize::from(room.width)),
+            );
+            let x = area.width.saturating_sub(cells(width(&badge)) + 1);
+            if !badge.is_empty() {
+                put(buffer, area, x, 1, &Line::styled(badge, self.badge()));
+            }
+        }
+        if is_selected && self.app.pane == Pane::List {
+            for y in 0..area.height {
+                paint(buffer, area, y, self.theme.selected());
+            }
+        }
+    }
+
+    fn badge(&self) -> ratatui::style::Style {
+        self.theme.unread().add_modifier(Modifier::REVERSED)
+    }
+
+    /// Whether somebody is there, or that it is a group.
+    fn glyph(&self, item: &Item) -> (&'static str, ratatui::style::Style) {
+        match (item.kind, item.peer) {
+            (ConversationKind::Direct, Some(_)) if !self.app.link.is_online() => {
+                ("◌", self.theme.dim())
+            }
+            (ConversationKind::Direct, Some(peer)) if self.app.people.is_online(peer) => {
+                ("●", self.theme.good())
+            }
+            (ConversationKind::Direct, _) => ("○", self.theme.dim()),
+            (ConversationKind::Group, _) => ("#", self.theme.dim()),
+        }
+    }
+
+    fn preview(&self, item: &Item) -> String {
+        let text = item.last_text.as_str();
+        match item.last_sender {
+            None => "nothing said yet".to_owned(),
+            Some(sender) if Some(sender) == self.app.me => format!("You: {text}"),
+            Some(sender) if item.kind == ConversationKind::Group => {
+                let name = self.app.people.name(sender);
+                format!("{}: {text}", name.split(' ').next().unwrap_or(name))
+            }
+            Some(_) => text.to_owned(),
+        }
+    }
+}
+
+/// The spans as far as they fit, the last of them with an ellipsis if it does not.
+fn ellipsis(spans: Vec<Span<'_>>, columns: usize) -> Line<'_> {
+    let mut left = columns;
+    let mut line = Line::default();
+    for span in spans {
+        let text = fit(&span.content, left).into_owned();
+        left = left.saturating_sub(width(&text));
+        line.push_span(Span::styled(text, span.style));
+    }
+    line
+}

@@ -1,0 +1,46 @@
+//! The help: the table of keys, as it is.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use super::{Pen, cells, put};
+use crate::app::{keymap::BINDINGS, text::width};
+
+impl Pen<'_> {
+    pub(super) fn help(&mut self, line: usize, area: Rect, buffer: &mut Buffer) {
+        let lines = self.help_lines(area.width);
+        let inner = self.popup("Keys", (76, cells(lines.len() + 2)), area, buffer);
+        let height = usize::from(inner.height);
+        self.seen.dialog_rest = lines.len().saturating_sub(height);
+        let first = line.min(self.seen.dialog_rest);
+        for (y, line) in lines.iter().skip(first).take(height).enumerate() {
+            put(buffer, inner, 0, cells(y), line);
+        }
+    }
+
+    fn help_lines(&self, columns: u16) -> Vec<Line<'static>> {
+        let mut lines = Vec::new();
+        let mut context = None;
+        for binding in BINDINGS {
+            if context != Some(binding.context) {
+                if context.is_some() {
+                    lines.push(Line::default());
+                }
+                context = Some(binding.context);
+                lines.push(Line::styled(binding.context.title(), self.theme.accent()));
+            }
+            let (shown, column) = if columns < 60 { (1, 9_usize) } else { (3, 22) };
+            let keys: Vec<String> = binding.keys.iter().map(ToString::to_string).collect();
+            let keys = keys[..shown.min(keys.len())].join("  ");
+            let pad = " ".repeat(column.saturating_sub(width(&keys)));
+            lines.push(Line::from(vec![
+                Span::styled(format!(" {keys}{pad} "), self.theme.strong()),
+                Span::raw(binding.help),
+            ]));
+        }
+        lines
+    }
+}

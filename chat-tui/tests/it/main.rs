@@ -1,0 +1,7 @@
+//! The client as its user meets it: what keys and the server do to what is on the screen.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod flows;
+mod properties;
+mod screens;
+mod stage;

@@ -1,0 +1,229 @@
+//! Whole screens, as they are looked at.
+
+use chat_core::{
+    client::{ClientError, Event as LiveEvent, Link},
+    model::{Change, Member, Role},
+    protocol::{ErrorCode, Problem},
+};
+use chat_tui::{app::keymap::Code, event::Event};
+
+use crate::stage::{
+    ANA, BO, ME, NOW, Stage, at, change, conversation, direct, entry, group, is_online, message,
+    of, profile, user,
+};
+
+const SIZES: [(u16, u16); 3] = [(20, 5), (80, 24), (140, 40)];
+
+fn look(name: &str, stage: &mut Stage) {
+    for (width, height) in SIZES {
+        stage.resize(width, height);
+        insta::assert_snapshot!(format!("{name}_{width}x{height}"), stage.screen());
+    }
+}
+
+/// A group in the middle of a conversation.
+fn lively() -> Stage {
+    let mut rows = vec![
+        direct(ANA, "Ana Lindqvist", 3, 0, -2),
+        group(10, "Release 1.0", 12, 3, -4),
+        direct(BO, "Bo", 90, 1, -700),
+        group(11, "日本語の部屋 🌸", 40, 0, -3_000),
+        group(
+            12,
+            "Everyone at the lighthouse and on the boats",
+            5_000,
+            4_000,
+            -90_000,
+        ),
+    ];
+    rows[0].me.pinned = true;
+    let mut stage = Stage::with(80, 24, rows);
+    stage.live(is_online(ANA));
+    stage.key(Code::Down);
+    stage.key(Code::Enter);
+    let members = [(ME, "Maya", 12), (ANA, "Ana Lindqvist", 12), (BO, "Bo", 9)];
+    let members = members.map(|(id, name, read_seq)| Member {
+        user: profile(id, name),
+        role: Role::Member,
+        read_seq,
+    });
+    stage.event(Event::Members(conversation(10), Ok(members.to_vec())));
+    let mut answer = message(10, 9, ME, "On it. I will have the notes by four.", at(-31));
+    answer.reply_to = Some(message(10, 7, ANA, "", at(0)).id);
+    stage.entries([
+        change(10, 1, -2_900, Change::MemberJoined { user_id: user(ANA), role: Role::Owner, by: user(ANA) }),
+        change(10, 2, -2_900, Change::MemberJoined { user_id: user(ME), role: Role::Member, by: user(ANA) }),
+        change(10, 3, -2_899, Change::MemberJoined { user_id: user(BO), role: Role::Member, by: user(ANA) }),
+        entry(10, 4, ANA, "Welcome both! This is where we get 1.0 out of the door.", -2_890),
+        change(10, 5, -1_500, Change::ConversationRenamed { title: "Release 1.0".to_owned(), by: user(BO) }),
+        entry(10, 6, BO, "Morning. CI is green on all three platforms 🎉", -45),
+        entry(10, 7, ANA, "Lovely. Who writes the release notes?", -42),
+        entry(10, 8, ANA, "The last ones took us two days, so the earlier somebody starts, the better it is for all of us.", -41),
+        of(answer),
+        entry(10, 10, BO, "I can proof-read.", -5),
+        entry(10, 11, BO, "Also, did anybody look at the upgrade path from 0.9?\nIt needs:\n  1. a dump of the old tables\n  2. the new migration\n  3. a restart", -4),
+        entry(10, 12, ANA, "Looks good to me 👍🏽", -4),
+    ]);
+    stage.live(LiveEvent::Typing {
+        conversation_id: conversation(10),
+        user_ids: vec![user(ANA)],
+    });
+    stage
+}
+
+#[test]
+fn list_and_chat() {
+    look("list_and_chat", &mut lively());
+}
+
+#[test]
+fn the_list_alone() {
+    let mut stage = lively();
+    stage.key(Code::Esc);
+    stage.resize(40, 12);
+    insta::assert_snapshot!("list_40x12", stage.screen());
+    stage.resize(80, 24);
+    insta::assert_snapshot!("list_80x24", stage.screen());
+}
+
+#[test]
+fn a_message_that_failed() {
+    let mut stage = lively();
+    stage.write("First try");
+    stage.key(Code::Enter);
+    let (conversation_id, draft) = stage.sent();
+    stage.live(LiveEvent::SendFailed {
+        conversation_id,
+        client_id: draft.client_id,
+        problem: Box::new(Problem::new(
+            ErrorCode::Refused,
+            "links are not allowed here",
+        )),
+    });
+    stage.write("And another");
+    stage.key(Code::Enter);
+    look("failed", &mut stage);
+    stage.key(Code::Up);
+    stage.key(Code::Up);
+    look("failed_selected", &mut stage);
+}
+
+#[test]
+fn offline_with_a_message_in_the_outbox() {
+    let mut stage = lively();
+    stage.live(LiveEvent::Link(Link::Waiting {
+        retry_in: std::time::Duration::from_secs(7),
+        reason: "connection refused".to_owned(),
+    }));
+    stage.write("Can you hear me?");
+    stage.key(Code::Enter);
+    stage.write("Still typing\nsecond line");
+    look("offline", &mut stage);
+}
+
+#[test]
+fn signing_in() {
+    let mut stage = Stage::signed_out(80, 24);
+    look("sign_in", &mut stage);
+    stage.write("maya");
+    stage.key(Code::Tab);
+    stage.write("correct horse");
+    stage.key(Code::Enter);
+    let problem = Problem::new(ErrorCode::WrongCredentials, "wrong user name or password");
+    stage.event(Event::SignedIn(Err(ClientError::Problem(Box::new(
+        problem,
+    )))));
+    look("sign_in_failed", &mut stage);
+    stage.key(Code::F(2));
+    look("register", &mut stage);
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_at_the_start() {
+    let mut stage = Stage::start(80, 24, true);
+    let error = ClientError::Unreachable("connection refused".to_owned());
+    stage.event(Event::SignedIn(Err(error)));
+    look("unreachable", &mut stage);
+}
+
+#[test]
+fn hostile_text() {
+    let rows = vec![
+        direct(ANA, "Eve\r\nMaya: I quit\u{202E}", 6, 0, -1),
+        group(10, "\u{1b}]0;pwned\u{7}\u{1b}[2J", 1, 0, -4),
+    ];
+    let mut stage = Stage::with(80, 24, rows);
+    let evil = profile(ANA, "Eve\r\nMaya: I quit\u{202E}");
+    stage.event(Event::Person(user(ANA), Ok(evil)));
+    stage.key(Code::Enter);
+    let zalgo = format!("Z{}algo", "\u{301}".repeat(2_000));
+    stage.entries([
+        entry(
+            ANA,
+            1,
+            ANA,
+            "\u{1b}]52;c;ZXZpbA==\u{7}\u{9b}2J\u{1b}P+q\u{1b}\\",
+            -6,
+        ),
+        entry(ANA, 2, ANA, "exe.\u{202E}gpj.\u{2066}harmless\u{200B}!", -6),
+        entry(ANA, 3, ANA, &zalgo, -6),
+        entry(ANA, 4, ANA, "👩🏽‍❤️‍💋‍👨🏽 👨‍👩‍👧‍👦 🏴󠁧󠁢󠁳󠁣󠁴󠁿 ❤️ שלום עולם 日本語テキスト", -6),
+        entry(ANA, 5, ANA, &"line\n".repeat(10_000), -6),
+        entry(ANA, 6, ANA, &"x".repeat(1_000_000), -6),
+    ]);
+    look("hostile", &mut stage);
+    stage.entries([entry(ANA, 7, ANA, "the end", -1)]);
+    for _ in 0..4 {
+        stage.resize(80, 24);
+        stage.screen();
+        stage.key(Code::PageUp);
+    }
+    insta::assert_snapshot!("hostile_scrolled_80x24", stage.screen());
+}
+
+#[test]
+fn dialogs() {
+    let mut stage = lively();
+    stage.key(Code::F(1));
+    look("help", &mut stage);
+    stage.key(Code::Esc);
+    stage.ctrl('k');
+    stage.write("re");
+    look("switcher", &mut stage);
+    stage.key(Code::Esc);
+    stage.ctrl('t');
+    stage.write("bo");
+    let found = vec![profile(BO, "Bo"), profile(4, "Bojana Petrović")];
+    stage.event(Event::Found(2, Ok(found)));
+    look("new_conversation", &mut stage);
+}
+
+#[test]
+fn with_nothing_in_it() {
+    let mut stage = Stage::with(80, 24, Vec::new());
+    look("empty", &mut stage);
+    let mut stage = Stage::with(80, 24, vec![direct(ANA, "Ana Lindqvist", 0, 0, 0)]);
+    stage.key(Code::Enter);
+    look("nothing_said", &mut stage);
+}
+
+#[test]
+fn a_countdown_counts_down() {
+    let mut stage = lively();
+    stage.live(LiveEvent::Link(Link::Waiting {
+        retry_in: std::time::Duration::from_secs(7),
+        reason: "connection refused".to_owned(),
+    }));
+    assert!(stage.screen().contains("retry in 7 s"));
+    stage.app.changed = false;
+    let millis = |n| chat_core::model::Timestamp::from_millis(NOW + n);
+    stage.event(Event::Tick(millis(0)));
+    assert!(
+        !stage.app.changed,
+        "nothing to draw before a second has passed"
+    );
+    assert_eq!(stage.app.next_tick(), Some(millis(1_000)));
+    stage.event(Event::Tick(millis(1_000)));
+    assert!(stage.app.changed);
+    assert!(stage.screen().contains("retry in 6 s"));
+}
