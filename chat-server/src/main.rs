@@ -1,9 +1,12 @@
 //! The chat server as a program: settings in, one server out, signals to stop it.
 
+mod signals;
+
 use std::{io::Write, process::ExitCode};
 
 use anyhow::Context;
 use chat_server::{Config, ConfigError, Server, StartError, telemetry};
+use signals::StopSignals;
 
 fn main() -> ExitCode {
     let config = match Config::load(std::env::args_os()) {
@@ -29,36 +32,17 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn serve(config: Config) -> anyhow::Result<()> {
+    let mut signals = StopSignals::listen().context("signals cannot be awaited")?;
     let server = Server::bind(config).await?;
     let address = server.local_addr();
     writeln!(std::io::stdout(), "listening on http://{address}").context("nobody is told")?;
-    stop_signal().await?;
+    signals.next().await;
     tracing::info!("stopping: no new connections, then the open ones end");
     server.shutdown();
     tokio::select! {
         () = server.join() => Ok(()),
-        second = stop_signal() => {
-            second?;
-            anyhow::bail!("stopped at once by a second signal")
-        }
+        () = signals.next() => anyhow::bail!("stopped at once by a second signal"),
     }
-}
-
-#[cfg(unix)]
-async fn stop_signal() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be awaited")?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("SIGINT cannot be awaited"),
-    }
-}
-
-#[cfg(not(unix))]
-async fn stop_signal() -> anyhow::Result<()> {
-    tokio::signal::ctrl_c()
-        .await
-        .context("Ctrl-C cannot be awaited")
 }
 
 /// A setting that cannot be: one line, and the exit code that says so.

@@ -1,6 +1,12 @@
 //! The server as a whole: bind, serve, drain, join.
 
-use std::{io, net::SocketAddr, path::Path, pin::pin, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    pin::pin,
+    time::Duration,
+};
 
 use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
 use chat_core::{
@@ -49,11 +55,11 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
-    /// The directory of the database cannot be made.
-    #[error("the directory {path} cannot be made: {source}")]
-    Directory {
+    /// The file of the database, or its directory, cannot be made.
+    #[error("the database {path} cannot be made: {source}")]
+    Create {
         /// Which.
-        path: String,
+        path: PathBuf,
         /// Why.
         source: io::Error,
     },
@@ -173,14 +179,31 @@ async fn open_database(database: &Database) -> Result<SqliteStore, StartError> {
     match database {
         Database::Memory => Ok(SqliteStore::in_memory().await?),
         Database::Sqlite(path) => {
-            if let Some(parent) = path.parent() {
-                std::fs::create_dir_all(parent).map_err(|source| StartError::Directory {
-                    path: parent.display().to_string(),
-                    source,
-                })?;
-            }
+            make_private(path).map_err(|source| StartError::Create {
+                path: path.clone(),
+                source,
+            })?;
             Ok(SqliteStore::open(path).await?)
         }
+    }
+}
+
+/// Makes the file of the database, and its directory, for the eyes of their owner: everybody's messages will be in it.
+fn make_private(path: &Path) -> io::Result<()> {
+    let mut directory = std::fs::DirBuilder::new();
+    let mut file = std::fs::OpenOptions::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        directory.mode(0o700);
+        file.mode(0o600);
+    }
+    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        directory.recursive(true).create(parent)?;
+    }
+    match file.write(true).create_new(true).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -13,7 +13,8 @@ use crate::{
 pub enum Event {
     /// The connection is now in this state.
     Link(Link),
-    /// These rows of the list are new or changed. The first one after `live()` holds the whole list.
+    /// These rows of the list are new or changed. The first one after [`Client::live`](super::Client::live), and after
+    /// [`Restored`](Self::Restored), holds the whole list.
     Rows {
         /// To be put in the place of older ones.
         rows: Vec<Row>,
@@ -24,7 +25,8 @@ pub enum Event {
     },
     /// The next entry of an opened conversation. No gap, no duplicate: `seq` is one more than that of the last one.
     Entry(Box<Entry>),
-    /// The server's store was restored from a backup: forget what you hold of all conversations and open them anew.
+    /// The server's store was restored from a backup: forget what you hold of all conversations and open them anew; none
+    /// is open any more. The outbox is kept.
     Restored,
     /// A message of the outbox was accepted; it also comes, or came, as an entry if its conversation is open.
     Sent(Box<Message>),
@@ -79,7 +81,8 @@ pub enum Link {
         /// What went wrong, for people.
         reason: String,
     },
-    /// The sign-in is no longer valid: nothing more happens until the user signs in again.
+    /// The sign-in is no longer valid, or the server will not have this client any more: nothing more happens until the
+    /// user signs in again and [`Live::retry_now`](super::Live::retry_now) is called.
     SignedOut {
         /// What went wrong, for people.
         reason: String,

@@ -28,6 +28,8 @@ impl Http {
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(redirect::Policy::none())
             .tcp_nodelay(true)
+            // The socket needs it, whatever else the server would speak.
+            .http1_only()
             .build()
             .map_err(|error| ClientError::Address(error.to_string()))?;
         Ok(Self { client, base })

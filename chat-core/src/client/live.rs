@@ -1,8 +1,11 @@
 //! The handles of the live connection: what an application asks of it, and what it hears.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use parking_lot::Mutex;
@@ -11,7 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     Client, Event, task,
-    wants::{Opening, Wants},
+    wants::{Leaving, Opening, Wants},
 };
 use crate::model::{ClientId, ConversationId, Draft, Seq, UserId};
 
@@ -31,7 +34,7 @@ pub struct Live {
 /// What happens, in order.
 #[derive(Debug)]
 pub struct LiveEvents {
-    events: mpsc::Receiver<Event>,
+    told: mpsc::Receiver<Told>,
     shared: Arc<Shared>,
 }
 
@@ -42,7 +45,23 @@ pub(super) struct Shared {
     pub(super) wanted: Notify,
     pub(super) closing: CancellationToken,
     restores_seen: AtomicU64,
+    leaving: Mutex<Leavings>,
     task: TaskTracker,
+}
+
+/// What the task tells the application.
+#[derive(Debug)]
+pub(super) enum Told {
+    Event(Event),
+    /// What follows is from after this leave.
+    Left(ConversationId, Leaving),
+}
+
+/// Conversations that were left, until the task has done so.
+#[derive(Debug, Default)]
+struct Leavings {
+    last: Leaving,
+    under_way: HashMap<ConversationId, Leaving>,
 }
 
 /// Ends the connection when the last handle is gone.
@@ -57,7 +76,7 @@ impl Drop for OpenGuard {
 
 pub(super) fn start(client: &Client) -> (Live, LiveEvents) {
     let shared = Arc::new(Shared::default());
-    let (sender, events) = mpsc::channel(EVENTS);
+    let (sender, told) = mpsc::channel(EVENTS);
     shared
         .task
         .spawn(task::run(client.clone(), Arc::clone(&shared), sender));
@@ -66,7 +85,7 @@ pub(super) fn start(client: &Client) -> (Live, LiveEvents) {
         _open: Arc::new(OpenGuard(shared.closing.clone())),
         shared: Arc::clone(&shared),
     };
-    (live, LiveEvents { events, shared })
+    (live, LiveEvents { told, shared })
 }
 
 impl Shared {
@@ -88,9 +107,14 @@ impl Live {
         self.want(|wants| wants.open(conversation, opening));
     }
 
-    /// No more of it. Events that are on their way may still come.
+    /// No more of it: from now on no entry of it is told, until it is opened again.
     pub fn leave(&self, conversation: ConversationId) {
-        self.want(|wants| wants.leave(conversation));
+        // Held until the want is noted, so that of two leaves at once the one with the higher number is the later one.
+        let mut leavings = self.shared.leaving.lock();
+        leavings.last += 1;
+        let leaving = leavings.last;
+        leavings.under_way.insert(conversation, leaving);
+        self.want(|wants| wants.leave(conversation, leaving));
     }
 
     /// Puts a message into the outbox. It is sent in order, again after each reconnect, until it is accepted
@@ -152,10 +176,38 @@ impl LiveEvents {
     /// Nothing is lost when this is called late: the connection then stops reading. The server ends a connection that
     /// reads nothing for `idle_timeout_ms`; what was missed comes after the reconnect.
     pub async fn next(&mut self) -> Option<Event> {
-        let event = self.events.recv().await;
-        if event == Some(Event::Restored) {
-            self.shared.restores_seen.fetch_add(1, Ordering::AcqRel);
+        loop {
+            match self.told.recv().await? {
+                Told::Left(conversation, leaving) => self.left(conversation, leaving),
+                Told::Event(event) if self.is_of_what_was_left(&event) => {}
+                Told::Event(event) => {
+                    if event == Event::Restored {
+                        self.shared.restores_seen.fetch_add(1, Ordering::AcqRel);
+                    }
+                    return Some(event);
+                }
+            }
         }
-        event
+    }
+
+    fn left(&self, conversation: ConversationId, leaving: Leaving) {
+        let under_way = &mut self.shared.leaving.lock().under_way;
+        if under_way.get(&conversation) == Some(&leaving) {
+            under_way.remove(&conversation);
+        }
+    }
+
+    /// Whether an event was on its way when the application left its conversation. It may have opened it again since,
+    /// and would take it for one of the new opening.
+    fn is_of_what_was_left(&self, event: &Event) -> bool {
+        let conversation = match event {
+            Event::Entry(entry) => entry.conversation_id,
+            Event::Closed {
+                conversation_id, ..
+            } => *conversation_id,
+            _ => return false,
+        };
+        let leaving = self.shared.leaving.lock();
+        leaving.under_way.contains_key(&conversation)
     }
 }

@@ -10,8 +10,8 @@ use futures_util::{
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
-    Client, ClientError, Event,
-    live::Shared,
+    Client, ClientError,
+    live::{Shared, Told},
     reconnect::Jitter,
     sign_in::{self, Access},
     socket::{Read, Socket},
@@ -26,7 +26,7 @@ type Answering = BoxFuture<'static, (CallId, Result<Answer, ClientError>)>;
 struct Task {
     client: Client,
     shared: Arc<Shared>,
-    events: mpsc::Sender<Event>,
+    told: mpsc::Sender<Told>,
     state: State,
     opening: Option<Opening>,
     socket: Option<Socket>,
@@ -36,11 +36,11 @@ struct Task {
 }
 
 /// Runs until the application closes the connection or no longer listens.
-pub(super) async fn run(client: Client, shared: Arc<Shared>, events: mpsc::Sender<Event>) {
+pub(super) async fn run(client: Client, shared: Arc<Shared>, told: mpsc::Sender<Told>) {
     let mut task = Task {
         client,
         shared,
-        events,
+        told,
         state: State::new(Jitter::new()),
         opening: None,
         socket: None,
@@ -112,10 +112,9 @@ impl Task {
                         }
                     }
                     Output::Call(id, call) => self.call(id, call),
-                    Output::Event(event) => {
-                        if self.tell(event).await.is_break() {
-                            return std::ops::ControlFlow::Break(());
-                        }
+                    Output::Event(event) => self.tell(Told::Event(event)).await?,
+                    Output::Left(conversation, leaving) => {
+                        self.tell(Told::Left(conversation, leaving)).await?;
                     }
                 }
             }
@@ -130,15 +129,15 @@ impl Task {
         }
     }
 
-    /// Hands an event to the application, however long it takes to make room for it.
-    async fn tell(&mut self, event: Event) -> std::ops::ControlFlow<()> {
-        let waits = self.events.capacity() == 0;
+    /// Hands news to the application, however long it takes to make room for them.
+    async fn tell(&mut self, news: Told) -> std::ops::ControlFlow<()> {
+        let waits = self.told.capacity() == 0;
         if waits && let Some(socket) = &mut self.socket {
             // The wait may be long: what was fed so far must not wait with it.
             let _ = socket.flush().await;
         }
         let told = tokio::select! {
-            told = self.events.send(event) => told.is_ok(),
+            told = self.told.send(news) => told.is_ok(),
             () = self.shared.closing.cancelled() => false,
         };
         if waits {

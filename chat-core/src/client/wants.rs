@@ -22,12 +22,15 @@ pub(super) struct Wants {
 /// What is to become of following one conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FollowWant {
-    Leave,
+    Leave(Leaving),
     /// Opens it unless it is open.
     Open(Opening),
     /// Leaves it and opens it anew.
-    Reopen(Opening),
+    Reopen(Leaving, Opening),
 }
+
+/// The number of a leave: what was heard before it was carried out is not told any more.
+pub(super) type Leaving = u64;
 
 /// From where, and how many [`Event::Restored`](super::Event::Restored) the application had seen when it said so: a
 /// cursor from before one of them is void.
@@ -40,19 +43,21 @@ pub(super) struct Opening {
 impl Wants {
     pub(super) fn open(&mut self, conversation: ConversationId, opening: Opening) {
         let merged = match self.follow.get(&conversation) {
-            Some(FollowWant::Open(earlier) | FollowWant::Reopen(earlier))
+            Some(FollowWant::Open(earlier) | FollowWant::Reopen(_, earlier))
                 if earlier.restores_seen == opening.restores_seen =>
             {
                 return;
             }
-            Some(FollowWant::Leave | FollowWant::Reopen(_)) => FollowWant::Reopen(opening),
+            Some(FollowWant::Leave(leaving) | FollowWant::Reopen(leaving, _)) => {
+                FollowWant::Reopen(*leaving, opening)
+            }
             Some(FollowWant::Open(_)) | None => FollowWant::Open(opening),
         };
         self.follow.insert(conversation, merged);
     }
 
-    pub(super) fn leave(&mut self, conversation: ConversationId) {
-        self.follow.insert(conversation, FollowWant::Leave);
+    pub(super) fn leave(&mut self, conversation: ConversationId, leaving: Leaving) {
+        self.follow.insert(conversation, FollowWant::Leave(leaving));
     }
 
     pub(super) fn send(&mut self, conversation: ConversationId, draft: Draft) {

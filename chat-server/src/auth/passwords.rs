@@ -150,3 +150,22 @@ impl Passwords {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_crowd_waits_and_what_is_beyond_it_is_sent_away_at_once() {
+        let passwords = Passwords::new().unwrap();
+        let crowd = (0..AT_ONCE + WAITING + 3).map(|_| passwords.verify(String::new(), None));
+        let busy = join_all(crowd)
+            .await
+            .into_iter()
+            .filter(|answer| matches!(answer, Err(PasswordError::Busy)));
+        assert_eq!(busy.count(), 3);
+        assert!(!passwords.verify(String::new(), None).await.unwrap());
+    }
+}

@@ -22,7 +22,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
-use crate::{limits::address_key, state::Shared};
+use crate::{auth::Identity, limits::address_key, state::Shared};
 
 /// The largest body of a request.
 pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -43,25 +43,30 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let state = Shared::from_ref(state);
-        let verified = match bearer(&parts.headers) {
-            Ok(token) => state
-                .authenticate
-                .authenticate(token)
-                .await
-                .map_err(ApiError::from),
-            Err(error) => Err(error),
-        };
-        let limited = match &verified {
-            Ok(identity) => state.limits.requests.check(&identity.user_id),
-            Err(_) => state.limits.anonymous.check(&client_address(parts)),
-        };
-        limited.map_err(|too_many| ApiError::too_many(too_many, "requests"))?;
-        Ok(Self(verified?.user_id))
+        let identity = identify(&state, parts).await?;
+        Ok(Self(identity.user_id))
     }
 }
 
+/// Whose bearer token a request carries, within their rate; without one that holds, within the rate of the address.
+pub(crate) async fn identify(state: &Shared, parts: &Parts) -> Result<Identity, ApiError> {
+    let verified = match bearer(&parts.headers) {
+        Ok(token) => {
+            let identity = state.authenticate.authenticate(token).await;
+            identity.map_err(ApiError::from)
+        }
+        Err(error) => Err(error),
+    };
+    let limited = match &verified {
+        Ok(identity) => state.limits.requests.check(&identity.user_id),
+        Err(_) => state.limits.anonymous.check(&client_address(parts)),
+    };
+    limited.map_err(|too_many| ApiError::too_many(too_many, "requests"))?;
+    verified
+}
+
 /// The bearer token of a request.
-pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
+fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
     let missing = || {
         ApiError::new(
             ErrorCode::Unauthenticated,

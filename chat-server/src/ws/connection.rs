@@ -1,16 +1,18 @@
-//! One task for each socket: who it is, what it asks, what it is told, and when it ends.
+//! One task for each socket: what it asks, what it is told, and when it ends.
 
 use std::{pin::pin, time::Duration};
 
 use chat_core::{
     Error, Session,
     model::{ConversationId, Draft, Timestamp},
-    protocol::{Ack, ClientCommand, ClientFrame, CloseCode, ErrorCode, Hello, Problem, Signal},
+    protocol::{Ack, ClientCommand, ClientFrame, CloseCode, ErrorCode, Problem, Signal},
 };
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
 use super::{
+    ending::Ending,
+    greeting,
     lane::{Lane, Outcome, Reference, Turn, answer},
     socket::{Happened, Socket},
 };
@@ -35,24 +37,13 @@ const LAST_COMMAND: Duration = Duration::from_secs(5);
 /// Clients of a draining server come back over this span, and not all at once.
 const RECONNECT_SPREAD_MS: u128 = 2_000;
 
-/// How a socket ends.
-#[derive(Debug)]
-enum Ending {
-    /// The peer said goodbye.
-    Left,
-    /// The connection broke.
-    Lost,
-    /// We close it.
-    Close(CloseCode, &'static str),
-}
-
 /// Serves a socket to its end.
 pub(super) async fn run(state: Shared, mut socket: Socket, caller: Option<(Identity, OpenSocket)>) {
     let limits = state.socket_limits();
     let by_header = caller.is_some();
     let known = match caller {
         Some((identity, place)) => Ok((identity, place, None)),
-        None => first_frame(&state, &mut socket, &limits).await,
+        None => greeting::first_frame(&state, &mut socket, &limits).await,
     };
     let (identity, _place, reference) = match known {
         Ok(known) => known,
@@ -60,9 +51,9 @@ pub(super) async fn run(state: Shared, mut socket: Socket, caller: Option<(Ident
     };
     let session = match state.chat.connect(identity.user_id).await {
         Ok(session) => session,
-        Err(error) => return end(socket, None, failed(&error)).await,
+        Err(error) => return end(socket, None, Ending::failed(&error)).await,
     };
-    socket.queue_signal(&hello(&state, &session, &identity));
+    socket.queue_signal(&greeting::hello(&state, &session, &identity));
     if !by_header {
         socket.queue_signal(&answer(reference, Ok(Ack::default())));
     }
@@ -100,90 +91,6 @@ async fn end(socket: Socket, session: Option<Session>, ending: Ending) {
     }
 }
 
-/// Waits for the `authenticate` frame of a socket that came without a header.
-async fn first_frame(
-    state: &Shared,
-    socket: &mut Socket,
-    limits: &SocketLimits,
-) -> Result<(Identity, OpenSocket, Reference), Ending> {
-    let deadline = Instant::now() + state.authentication_timeout;
-    loop {
-        let happened = tokio::select! {
-            happened = timeout_at(deadline, socket.advance(true)) => happened,
-            () = state.draining.cancelled() => return Err(draining()),
-        };
-        match happened {
-            Ok(Happened::Text(text)) => return authenticate(state, socket, &text).await,
-            Ok(Happened::Flushed) => {}
-            Ok(Happened::Control) if limits.frame().is_ok() => {}
-            Ok(Happened::Control) => return Err(too_hasty()),
-            Ok(Happened::Left) => return Err(Ending::Left),
-            Ok(Happened::Lost) => return Err(Ending::Lost),
-            Ok(Happened::Violation(code)) => return Err(broken(code)),
-            Err(_elapsed) => {
-                let late = "no authenticate frame in time";
-                return Err(Ending::Close(CloseCode::Unauthenticated, late));
-            }
-        }
-    }
-}
-
-async fn authenticate(
-    state: &Shared,
-    socket: &mut Socket,
-    text: &str,
-) -> Result<(Identity, OpenSocket, Reference), Ending> {
-    let (reference, refused) = match ClientFrame::decode(text) {
-        Ok(ClientFrame {
-            reference,
-            command: ClientCommand::Authenticate { token },
-        }) => match state.authenticate.authenticate(&token).await {
-            Ok(identity) => match state.limits.sockets.open(identity.user_id) {
-                Some(place) => return Ok((identity, place, reference)),
-                None => (
-                    reference,
-                    (
-                        TooMany::SOCKETS.problem("open sockets"),
-                        CloseCode::TooManyRequests,
-                    ),
-                ),
-            },
-            Err(error) => {
-                let code = match error {
-                    AuthError::Invalid(_) => CloseCode::Unauthenticated,
-                    AuthError::Expired => CloseCode::TokenExpired,
-                    AuthError::Unavailable(_) => CloseCode::Internal,
-                };
-                (reference, (auth_problem(&error), code))
-            }
-        },
-        Ok(frame) => {
-            let problem = Problem::new(
-                ErrorCode::Unauthenticated,
-                "the first frame is `authenticate`",
-            );
-            (frame.reference, (problem, CloseCode::Unauthenticated))
-        }
-        Err(bad) => (bad.reference, (*bad.problem, CloseCode::Unauthenticated)),
-    };
-    let (problem, code) = refused;
-    socket.queue_signal(&answer(reference, Err(problem)));
-    Err(Ending::Close(code, "not authenticated"))
-}
-
-fn hello(state: &Shared, session: &Session, identity: &Identity) -> Signal {
-    let left = identity.expires_at.as_millis() - Timestamp::now().as_millis();
-    Signal::Hello(Box::new(Hello {
-        session_id: session.id(),
-        user_id: session.user_id(),
-        node_id: state.chat.node_id(),
-        epoch: state.chat.epoch(),
-        server_version: env!("CARGO_PKG_VERSION").to_owned(),
-        token_expires_in_ms: u64::try_from(left).unwrap_or(0),
-        limits: state.announced.clone(),
-    }))
-}
-
 /// When a socket is closed that goes on with this token.
 fn expiry(identity: &Identity) -> Instant {
     let left = identity.expires_at.as_millis() - Timestamp::now().as_millis();
@@ -192,38 +99,6 @@ fn expiry(identity: &Identity) -> Instant {
     // A token for ever is good for a year; so is its socket.
     let year = Duration::from_hours(365 * 24);
     now + left.min(year) + EXPIRY_GRACE
-}
-
-fn draining() -> Ending {
-    Ending::Close(CloseCode::Draining, "the server is stopping")
-}
-
-fn too_hasty() -> Ending {
-    Ending::Close(
-        CloseCode::TooManyRequests,
-        "too many frames, again and again",
-    )
-}
-
-fn broken(code: CloseCode) -> Ending {
-    let reason = match code {
-        CloseCode::Unsupported => "frames are text",
-        CloseCode::InvalidText => "text is UTF-8",
-        CloseCode::TooBig => "larger than max_frame_bytes",
-        CloseCode::PolicyViolation => "a message without an end",
-        _ => "not the WebSocket protocol",
-    };
-    Ending::Close(code, reason)
-}
-
-fn failed(error: &Error) -> Ending {
-    match error {
-        Error::ShuttingDown => draining(),
-        error => {
-            tracing::error!(%error, "a session failed");
-            Ending::Close(CloseCode::Internal, "try again")
-        }
-    }
 }
 
 /// An authenticated socket.
@@ -284,7 +159,7 @@ impl Connection {
                         self.ask_session_at = Some(Instant::now() + RETRY_AFTER);
                         timer.as_mut().reset(self.next_deadline());
                     }
-                    Err(error) => return failed(&error),
+                    Err(error) => return Ending::failed(&error),
                 },
             }
         }
@@ -325,11 +200,11 @@ impl Connection {
             Happened::Text(text) => self.on_text(&text),
             Happened::Control => {
                 let hasty = self.limits.frame().is_err() && !self.limits.bears_haste();
-                hasty.then(too_hasty)
+                hasty.then(Ending::too_hasty)
             }
             Happened::Left => Some(Ending::Left),
             Happened::Lost => Some(Ending::Lost),
-            Happened::Violation(code) => Some(broken(code)),
+            Happened::Violation(code) => Some(Ending::broken(code)),
         }
     }
 
@@ -365,7 +240,7 @@ impl Connection {
     ) -> Option<Ending> {
         let problem = Box::new(too_many.problem(of_what));
         self.lane.push(Turn::Refused(reference, problem));
-        (!self.limits.bears_haste()).then(too_hasty)
+        (!self.limits.bears_haste()).then(Ending::too_hasty)
     }
 
     /// Carries out what waits, up to the first command that takes its time.
@@ -492,7 +367,7 @@ impl Connection {
         if let Err(too_many) = self.state.limits.sends.check(&sender) {
             let problem = too_many.problem("messages");
             self.socket.queue_signal(&answer(reference, Err(problem)));
-            return (!self.limits.bears_haste()).then(too_hasty);
+            return (!self.limits.bears_haste()).then(Ending::too_hasty);
         }
         let chat = self.state.chat.clone();
         self.lane.run(async move {
@@ -560,6 +435,6 @@ impl Connection {
         self.socket.queue_signal(&Signal::Reconnect {
             after_ms: u64::try_from(after_ms).unwrap_or(0),
         });
-        draining()
+        Ending::draining()
     }
 }

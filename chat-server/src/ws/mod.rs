@@ -1,6 +1,8 @@
 //! `/ws`: from a GET request to a WebSocket.
 
 mod connection;
+mod ending;
+mod greeting;
 mod lane;
 mod metered;
 mod socket;
@@ -22,7 +24,7 @@ use crate::{
     auth::Identity,
     http::{
         error::ApiError,
-        extract::{bearer, client_address},
+        extract::{client_address, identify},
     },
     limits::{OpenSocket, TooMany},
     state::Shared,
@@ -96,20 +98,7 @@ async fn admit(
     state: &Shared,
     parts: &axum::http::request::Parts,
 ) -> Result<(Identity, OpenSocket), ApiError> {
-    let verified = match bearer(&parts.headers) {
-        Ok(token) => state
-            .authenticate
-            .authenticate(token)
-            .await
-            .map_err(ApiError::from),
-        Err(error) => Err(error),
-    };
-    let limited = match &verified {
-        Ok(identity) => state.limits.requests.check(&identity.user_id),
-        Err(_) => state.limits.anonymous.check(&client_address(parts)),
-    };
-    limited.map_err(|too_many| ApiError::too_many(too_many, "requests"))?;
-    let identity = verified?;
+    let identity = identify(state, parts).await?;
     let place = state.limits.sockets.open(identity.user_id);
     let place = place.ok_or_else(|| ApiError::too_many(TooMany::SOCKETS, "open sockets"))?;
     Ok((identity, place))

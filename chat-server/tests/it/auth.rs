@@ -57,7 +57,7 @@ async fn an_access_token_holds_only_if_everything_about_it_is_right() {
         })
     };
     let with = |claim: &'static str, value: Value| forge.token(|_, claims| claims[claim] = value);
-    let headed = |change: fn(&mut Header)| forge.token(|header, _| change(header));
+    let titled = |change: fn(&mut Header)| forge.token(|header, _| change(header));
     let unsigned = {
         let (_, rest) = ana.token.split_once('.').unwrap();
         let (claims, _) = rest.split_once('.').unwrap();
@@ -72,8 +72,7 @@ async fn an_access_token_holds_only_if_everything_about_it_is_right() {
     };
     let stranger = {
         let elsewhere = start().await;
-        let token = elsewhere.person("ana").await.token;
-        token
+        elsewhere.person("ana").await.token
     };
     let bad = [
         ("no signature", unsigned),
@@ -97,23 +96,23 @@ async fn an_access_token_holds_only_if_everything_about_it_is_right() {
         ("issued in the future", with("iat", json!(now + 600))),
         (
             "another type",
-            headed(|header| header.typ = Some("JWT".to_owned())),
+            titled(|header| header.typ = Some("JWT".to_owned())),
         ),
         (
             "another key id",
-            headed(|header| header.kid = Some("../../etc/passwd".to_owned())),
+            titled(|header| header.kid = Some("../../etc/passwd".to_owned())),
         ),
         (
             "a key to fetch",
-            headed(|header| header.jku = Some("http://127.0.0.1/".to_owned())),
+            titled(|header| header.jku = Some("http://127.0.0.1/".to_owned())),
         ),
         (
             "a certificate to fetch",
-            headed(|header| header.x5u = Some("http://127.0.0.1/".to_owned())),
+            titled(|header| header.x5u = Some("http://127.0.0.1/".to_owned())),
         ),
         (
             "critical extensions",
-            headed(|header| header.crit = Some(vec!["exp".to_owned()])),
+            titled(|header| header.crit = Some(vec!["exp".to_owned()])),
         ),
         ("a refresh token", ana.refresh_token.clone()),
         ("too long", format!("{}{}", ana.token, "A".repeat(5_000))),
@@ -380,4 +379,16 @@ async fn a_sign_out_outlives_a_restart_of_the_server() {
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     again.shutdown();
     again.join().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_stored_is_for_the_eyes_of_its_owner() {
+    use std::os::unix::fs::PermissionsExt;
+    let running = start_on_file(&[]).await;
+    running.person("ana").await;
+    for name in ["chat.db", "chat.db-wal", "chat.key.pem"] {
+        let stored = std::fs::metadata(running.dir.path().join(name)).unwrap();
+        assert_eq!(stored.permissions().mode() & 0o777, 0o600, "{name}");
+    }
 }

@@ -1,1 +1,211 @@
-//! Soon.
+//! How much is too much, and what one is told then.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::{Answer, Person, open, refusal, start, start_with};
+
+fn assert_too_many(answer: &Answer) {
+    assert_eq!(
+        (answer.status.as_u16(), answer.code()),
+        (429, "rate_limited"),
+        "{:?}",
+        answer.body
+    );
+    assert_eq!(answer.body["retryable"], true);
+    let seconds: u64 = answer.headers["retry-after"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let millis = answer.body["retry_after_ms"].as_u64().unwrap();
+    assert_eq!(seconds, millis.div_ceil(1_000));
+}
+
+async fn try_to_say(person: &Person, group: &str) -> Answer {
+    person
+        .post(
+            &format!("/conversations/{group}/messages"),
+            json!({"client_id": Uuid::new_v4(), "body": "x"}),
+        )
+        .await
+}
+
+#[tokio::test]
+async fn sends_are_counted_for_a_user_over_rest_and_all_sockets_together() {
+    let running = start_with(&["--limits", "sends_per_second=1,send_burst=3"]).await;
+    let (ana, ben) = (running.person("ana").await, running.person("ben").await);
+    let group = ana.group("Lunch", &[&ben]).await;
+    let send = || json!({"type": "send_message", "conversation_id": group, "client_id": Uuid::new_v4(), "body": "x"});
+    let (mut phone, mut laptop) = (ana.connect().await, ana.connect().await);
+    let mut refused = None;
+    for _ in 0..10 {
+        try_to_say(&ana, &group).await;
+        phone.call(send()).await;
+        let answer = laptop.call(send()).await;
+        if answer["type"] == "error" {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let problem = &refused.expect("nothing was too much")["problem"];
+    assert_eq!(problem["code"], "rate_limited");
+    assert!(
+        problem["retry_after_ms"].as_u64().unwrap() <= 1_000,
+        "{problem}"
+    );
+    assert_too_many(&try_to_say(&ana, &group).await);
+    assert_eq!(
+        try_to_say(&ben, &group).await.status,
+        201,
+        "others are not held up"
+    );
+    laptop.settle().await;
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_user_and_without_one_by_address() {
+    let running = start_with(&["--limits", "requests_per_second=1,request_burst=5"]).await;
+    let (ana, ben) = (running.person("ana").await, running.person("ben").await);
+    let mut last = ana.get("/users/me").await;
+    for _ in 0..6 {
+        last = ana.get("/users/me").await;
+    }
+    assert_too_many(&last);
+    assert_eq!(ben.get("/users/me").await.status, 200);
+
+    let mut stranger = ana.clone();
+    stranger.token = "x".to_owned();
+    let mut last = stranger.get("/users/me").await;
+    for _ in 0..6 {
+        last = stranger.get("/users/me").await;
+    }
+    assert_too_many(&last);
+    let spoofed = running
+        .http
+        .get(running.url("/api/v1/users/me"))
+        .header("x-forwarded-for", "203.0.113.9")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        spoofed.status(),
+        429,
+        "an address that is only claimed is not believed"
+    );
+}
+
+#[tokio::test]
+async fn signing_in_is_tried_five_times_in_a_quarter_of_an_hour() {
+    let running = start_with(&[]).await;
+    running.person("ana").await;
+    let wrong = |name: &str| {
+        running.post(
+            "/api/v1/auth/login",
+            json!({"username": name, "password": "wrong wrong wrong"}),
+        )
+    };
+    for _ in 0..5 {
+        assert_eq!(wrong("ana").await.code(), "wrong_credentials");
+    }
+    let too_many = wrong("Ana").await;
+    assert_too_many(&too_many);
+    assert!(too_many.body["retry_after_ms"].as_u64().unwrap() > 60_000);
+    assert_eq!(
+        wrong("ben").await.code(),
+        "wrong_credentials",
+        "another account"
+    );
+    let mut last = String::new();
+    for n in 0..30 {
+        last = wrong(&format!("user{n}")).await.code().to_owned();
+    }
+    assert_eq!(last, "rate_limited", "thirty from one address");
+}
+
+#[tokio::test]
+async fn a_hasty_socket_is_told_to_slow_down_and_closed_when_it_goes_on() {
+    let running = start_with(&["--limits", "frames_per_second=1,frame_burst=10"]).await;
+    let ana = running.person("ana").await;
+    let mut socket = ana.connect().await;
+    for n in 0..12 {
+        socket
+            .send(json!({"type": "ping", "ref": n.to_string()}))
+            .await;
+    }
+    let refused = socket.until("error").await;
+    assert_eq!(refused["problem"]["code"], "rate_limited");
+    assert!(
+        refused["ref"].is_string() && refused["problem"]["retry_after_ms"].is_u64(),
+        "{refused}"
+    );
+    for _ in 0..40 {
+        if futures_util::SinkExt::send(
+            &mut socket.stream,
+            json!({"type": "ping"}).to_string().into(),
+        )
+        .await
+        .is_err()
+        {
+            break;
+        }
+    }
+    assert_eq!(socket.closed().await, 4529);
+
+    let mut pinger = ana.connect().await;
+    for _ in 0..40 {
+        let ping = tokio_tungstenite::tungstenite::Message::Ping("x".into());
+        if futures_util::SinkExt::send(&mut pinger.stream, ping)
+            .await
+            .is_err()
+        {
+            break;
+        }
+    }
+    assert_eq!(pinger.closed().await, 4529, "control frames are frames");
+}
+
+#[tokio::test]
+async fn a_user_has_a_bounded_number_of_sockets() {
+    let running = start_with(&["--limits", "off,max_sockets_per_user=2"]).await;
+    let (ana, ben) = (running.person("ana").await, running.person("ben").await);
+    let (mut first, _second) = (ana.connect().await, ana.connect().await);
+    let refused = refusal(ana.try_connect().await.err().unwrap());
+    assert_eq!(refused, (429, "rate_limited".to_owned()));
+    let mut third = open(&running.url("/api/v1"), "/ws", &[]).await.unwrap();
+    third
+        .send(json!({"type": "authenticate", "token": ana.token}))
+        .await;
+    assert_eq!(third.frame().await["problem"]["code"], "rate_limited");
+    assert_eq!(third.closed().await, 4529);
+    ben.connect().await;
+
+    first.stream.close(None).await.unwrap();
+    first.closed().await;
+    let again = async {
+        while ana.try_connect().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(crate::support::PATIENCE, again)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn lifted_rates_hold_nobody_up() {
+    let running = start().await;
+    let ana = running.person("ana").await;
+    let group = ana.group("Load", &[]).await;
+    let mut socket = ana.connect().await;
+    for n in 0..200 {
+        socket
+            .send(json!({"type": "ping", "ref": format!("p{n}")}))
+            .await;
+        assert_eq!(try_to_say(&ana, &group).await.status, 201);
+    }
+    let answers = socket.settle().await;
+    assert!(answers.iter().all(|frame: &Value| frame["type"] != "error"));
+}

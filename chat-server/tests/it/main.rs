@@ -4,8 +4,10 @@
 #![allow(unreachable_pub, reason = "nobody else can reach into a test")]
 
 mod auth;
+mod client;
 mod hostile;
 mod limits;
+mod mount;
 mod process;
 mod rest;
 mod seed;

@@ -82,13 +82,13 @@ async fn who_joins_gets_the_log_and_who_leaves_gets_no_more_of_it() {
     let mut socket = ben.connect().await;
 
     let ack = socket.join(&group).await;
-    let head = ack["head_seq"].as_u64().unwrap();
+    let newest = ack["head_seq"].as_u64().unwrap();
     assert_eq!(ack["reset"], false);
     ana.say(&group, "while").await;
     let heard = socket.until("new_message").await;
     assert_eq!(
         (&heard["message"]["body"], &heard["seq"]),
-        (&json!("while"), &json!(head + 1))
+        (&json!("while"), &json!(newest + 1))
     );
 
     let leave = json!({"type": "leave_conversation", "conversation_id": group});
@@ -147,17 +147,17 @@ async fn a_new_message_moves_its_conversation_to_the_top_with_its_text_time_and_
     ana.say(&older, "first").await;
     let newer = ana.group("Dinner", &[&ben]).await;
     ana.say(&newer, "second").await;
-    let order = |list: &Value| -> Vec<String> {
+    let ids = |list: &Value| -> Vec<String> {
         let rows = list["items"].as_array().unwrap().iter();
         rows.map(|row| text(&row["conversation"]["id"])).collect()
     };
     let before = ben.get("/conversations").await.body;
-    assert_eq!(order(&before), [newer.clone(), older.clone()]);
+    assert_eq!(ids(&before), [newer.clone(), older.clone()]);
 
     let message = ana.say(&older, "third").await;
 
     let after = ben.get("/conversations").await.body;
-    assert_eq!(order(&after), [older, newer]);
+    assert_eq!(ids(&after), [older, newer]);
     let row = &after["items"][0];
     assert_eq!(row["conversation"]["last_message"]["body"], "third");
     assert_eq!(
@@ -186,10 +186,8 @@ async fn reading_a_conversation_is_told_to_the_joined_and_to_my_other_devices() 
     assert_eq!(phone.call(mark).await["type"], "ack");
 
     for socket in [&mut author, &mut laptop] {
-        let read = socket
-            .until_that(|frame| frame["type"] == "read" && frame["user_id"] == json!(ben.id))
-            .await;
-        assert_eq!(read["seq"], message["seq"]);
+        let by_ben = json!({"type": "read", "conversation_id": group, "user_id": ben.id, "seq": message["seq"]});
+        socket.until_that(|frame| *frame == by_ben).await;
     }
     let row = ben.get(&format!("/conversations/{group}")).await.body;
     assert_eq!(

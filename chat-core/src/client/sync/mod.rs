@@ -26,7 +26,7 @@ use super::{
     ClientError, Event,
     outbox::Outbox,
     reconnect::{Backoff, Jitter},
-    wants::{FollowWant, Opening, Wants},
+    wants::{FollowWant, Leaving, Opening, Wants},
 };
 use crate::{
     model::{ClientId, ConversationId, Row, Seq, StoreEpoch, UserId},
@@ -83,6 +83,8 @@ pub(super) enum Output {
     Call(CallId, Call),
     /// Tell the application.
     Event(Event),
+    /// All that follows is from after this leave.
+    Left(ConversationId, Leaving),
 }
 
 /// A question over REST.
@@ -201,10 +203,10 @@ impl State {
     fn want(&mut self, wants: Wants, now: Instant) {
         for (conversation, want) in wants.follow {
             match want {
-                FollowWant::Leave => self.leave(conversation, now),
+                FollowWant::Leave(leaving) => self.leave(conversation, leaving, now),
                 FollowWant::Open(opening) => self.open(conversation, opening),
-                FollowWant::Reopen(opening) => {
-                    self.leave(conversation, now);
+                FollowWant::Reopen(leaving, opening) => {
+                    self.leave(conversation, leaving, now);
                     self.open(conversation, opening);
                 }
             }

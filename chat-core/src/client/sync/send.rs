@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Instant};
 use serde_json::to_string as encode;
 
 use super::{
-    Asked, Call, Event, Output, State,
+    Asked, Call, Event, Leaving, Output, State,
     follow::{Follow, Stage},
     link::span,
 };
@@ -125,7 +125,14 @@ impl State {
         }
     }
 
-    pub(super) fn leave(&mut self, conversation_id: ConversationId, now: Instant) {
+    pub(super) fn leave(
+        &mut self,
+        conversation_id: ConversationId,
+        leaving: Leaving,
+        now: Instant,
+    ) {
+        self.outputs
+            .push_back(Output::Left(conversation_id, leaving));
         let Some(follow) = self.follows.remove(&conversation_id) else {
             return;
         };

@@ -287,6 +287,7 @@ impl World {
                 }
                 Output::Call(id, call) => self.calls.push((id, call)),
                 Output::Event(event) => self.app.hear(event),
+                Output::Left(..) => {}
             }
         }
     }
@@ -547,7 +548,7 @@ impl World {
             }
             Step::LeaveAndOpen(which) => {
                 let id = self.logs[which].id;
-                self.want(|wants| wants.leave(id));
+                self.want(|wants| wants.leave(id, 1));
                 self.open(which);
             }
             Step::Wait(millis) => {
@@ -737,7 +738,7 @@ fn a_cursor_beyond_the_head_is_of_another_life_of_the_store() {
         restores_seen: 0,
     };
     world.want(|wants| {
-        wants.leave(id);
+        wants.leave(id, 1);
         wants.open(id, beyond);
     });
     for _ in 0..5 {
