@@ -157,10 +157,10 @@ fn tokio_broadcast(runtime: &Runtime, receivers: usize, bursts: u64) -> Duration
         let finish = Arc::new(Finish::default());
         let mut tasks = Vec::with_capacity(receivers);
         for _ in 0..receivers {
-            let (mut receiver, finish) = (sender.subscribe(), Arc::clone(&finish));
+            let (mut messages, finish) = (sender.subscribe(), Arc::clone(&finish));
             tasks.push(tokio::spawn(async move {
                 let mut received = 0;
-                while let Ok(message) = receiver.recv().await {
+                while let Ok(message) = messages.recv().await {
                     black_box(message);
                     finish.count(&mut received, 1, receivers);
                 }

@@ -14,9 +14,9 @@ struct OurTokens;
 
 impl Authenticate for OurTokens {
     async fn authenticate(&self, token: &str) -> Result<Identity, AuthError> {
-        let user_id: UserId = token
-            .parse()
-            .map_err(|_| AuthError::Invalid("this token is not one of ours"))?;
+        let Ok(user_id) = token.parse::<UserId>() else {
+            return Err(AuthError::Invalid("this token is not one of ours"));
+        };
         let in_an_hour = Timestamp::from_millis(Timestamp::now().as_millis() + 3_600_000);
         Ok(Identity {
             user_id,

@@ -104,7 +104,6 @@ async fn outsiders_and_former_members_hear_nothing() {
         ServerFrame::Signal(Signal::ConversationRemoved { conversation_id }) => {
             Some(*conversation_id)
         }
-        ServerFrame::Signal(_) => None,
         _ => None,
     })
     .await;

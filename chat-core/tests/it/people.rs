@@ -5,7 +5,7 @@ use std::time::Duration;
 use chat_core::{
     Error, Limits, Session,
     model::{Presence, Role, Status, UserId},
-    protocol::{ServerFrame, Signal},
+    protocol::{ServerFrame, Signal, rest::RowChanges},
 };
 
 use crate::support::{chat, chat_with, frames, group, say, title, until_signal};
@@ -194,7 +194,7 @@ async fn a_read_cursor_is_told_to_the_joined_and_to_my_other_devices() {
                     user_id, seq: 3, ..
                 }) => told |= user_id == ben,
                 ServerFrame::Signal(Signal::ConversationUpdated { row: newer }) => {
-                    row = Some(newer)
+                    row = Some(newer);
                 }
                 _ => {}
             }
@@ -265,7 +265,7 @@ async fn what_changed_in_the_list_is_what_a_fresh_list_has() {
         .collect();
     assert_eq!(
         chat.row_changes(ben, &known).await.unwrap(),
-        Default::default()
+        RowChanges::default()
     );
 
     say(&chat, ana, groups[0], "new").await;
@@ -274,11 +274,11 @@ async fn what_changed_in_the_list_is_what_a_fresh_list_has() {
     let (direct, made) = chat.direct(ben, ana).await.unwrap();
     assert!(made);
     let changes = chat.row_changes(ben, &known).await.unwrap();
-    let mut changed: Vec<_> = changes.rows.iter().map(|row| row.conversation.id).collect();
+    let mut ids: Vec<_> = changes.rows.iter().map(|row| row.conversation.id).collect();
     let mut expected = vec![groups[0], groups[1], direct.conversation.id];
-    changed.sort_unstable();
+    ids.sort_unstable();
     expected.sort_unstable();
-    assert_eq!((changed, changes.gone), (expected, vec![groups[2]]));
+    assert_eq!((ids, changes.gone), (expected, vec![groups[2]]));
     assert_eq!(direct.conversation.peer.unwrap().id, ana);
     // The peer sees it from the first message on.
     assert!(

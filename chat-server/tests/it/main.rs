@@ -5,6 +5,7 @@
 
 mod auth;
 mod client;
+mod crash;
 mod hostile;
 mod limits;
 mod mount;

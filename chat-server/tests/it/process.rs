@@ -26,13 +26,13 @@ fn command() -> Command {
 }
 
 /// A running server process, killed when dropped.
-struct Process {
-    child: Child,
-    base: String,
+pub struct Process {
+    pub child: Child,
+    pub base: String,
 }
 
 impl Process {
-    fn start(directory: &Path, listen: &str) -> Self {
+    pub fn start(directory: &Path, listen: &str) -> Self {
         let url = format!("sqlite:{}", directory.join("chat.db").display());
         let mut child = command()
             .args([
