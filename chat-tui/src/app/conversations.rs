@@ -86,6 +86,17 @@ pub fn preview(body: &str) -> Plain {
     Plain::line(&words.join(" "))
 }
 
+/// So many changes are put in their places one by one; beyond, the list is sorted anew.
+const FEW: usize = 16;
+
+type Rank = (Reverse<bool>, Reverse<Timestamp>, Reverse<ConversationId>);
+
+/// What the list is sorted by: pinned, then the newest activity.
+fn rank(items: &HashMap<ConversationId, Item>, id: ConversationId) -> Option<Rank> {
+    let item = items.get(&id)?;
+    Some((Reverse(item.pinned), Reverse(item.at), Reverse(id)))
+}
+
 /// The rows in their order, and which one is selected.
 #[derive(Debug, Default)]
 pub struct ConversationList {
@@ -99,6 +110,7 @@ impl ConversationList {
     /// Takes over new and changed rows. The selection stays on its conversation, or goes to what took its place.
     pub fn apply(&mut self, rows: &[Row], gone: &[ConversationId], snapshot: bool) {
         let position = self.selected_position();
+        let few = !snapshot && rows.len() + gone.len() <= FEW;
         if snapshot {
             self.items.clear();
             self.loaded = true;
@@ -106,17 +118,26 @@ impl ConversationList {
         for id in gone {
             self.items.remove(id);
         }
+        let mut changed = Vec::new();
         for row in rows {
             let id = row.conversation.id;
-            if self
-                .items
-                .get(&id)
-                .is_none_or(|item| item.gives_way_to(row))
-            {
+            let older = self.items.get(&id);
+            if older.is_none_or(|item| item.gives_way_to(row)) {
                 self.items.insert(id, Item::new(row));
+                changed.push(id);
             }
         }
-        self.sort();
+        if few {
+            self.order
+                .retain(|id| !gone.contains(id) && !changed.contains(id));
+            for id in changed {
+                self.place(id);
+            }
+        } else {
+            self.order = self.items.keys().copied().collect();
+            let items = &self.items;
+            self.order.sort_by_cached_key(|id| rank(items, *id));
+        }
         if self.selected.is_none_or(|id| !self.items.contains_key(&id)) {
             let position = position
                 .unwrap_or(0)
@@ -125,14 +146,16 @@ impl ConversationList {
         }
     }
 
-    fn sort(&mut self) {
-        self.order = self.items.keys().copied().collect();
+    /// Puts a conversation where it belongs in a list that is in order.
+    fn place(&mut self, id: ConversationId) {
         let items = &self.items;
-        self.order.sort_by_cached_key(|id| {
-            items
-                .get(id)
-                .map(|item| (Reverse(item.pinned), Reverse(item.at), Reverse(*id)))
-        });
+        let mine = rank(items, id);
+        let at = self
+            .order
+            .partition_point(|other| rank(items, *other) < mine);
+        if self.order.get(at) != Some(&id) {
+            self.order.insert(at, id);
+        }
     }
 
     /// Whether the list has been received at all.

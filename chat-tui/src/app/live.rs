@@ -19,7 +19,7 @@ impl App {
                 gone,
                 snapshot,
             } => {
-                self.take_rows(&rows, &gone, snapshot);
+                self.take_rows(&rows, &gone, snapshot, effects);
                 self.leave_what_is_gone(effects);
             }
             LiveEvent::Entry(entry) => return self.entry(&entry, effects),
@@ -106,6 +106,7 @@ impl App {
                         chat.older = Older::Idle;
                     }
                 }
+                self.ask_for_the_unknown(effects);
                 // Who has read or come and gone meanwhile is not in the log of all conversations.
                 let followed = self.chats.values().filter(|chat| chat.joined);
                 effects.extend(followed.map(|chat| Effect::Members(chat.id)));

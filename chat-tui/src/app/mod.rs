@@ -8,7 +8,10 @@ pub mod keymap;
 pub mod link;
 mod live;
 pub mod new_conversation;
+mod opening;
 pub mod people;
+mod session;
+mod settle;
 pub mod sign_in;
 pub mod switcher;
 pub mod text;
@@ -17,15 +20,12 @@ pub mod wrap;
 
 use std::collections::{HashMap, VecDeque};
 
-use chat_core::{
-    client::ClientError,
-    model::{ClientId, ConversationId, Profile, Row, Seq, Timestamp, UserId},
-};
+use chat_core::model::{ClientId, ConversationId, Timestamp, UserId};
 use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use self::{
-    chat::{Chat, Older},
+    chat::Chat,
     conversations::ConversationList,
     keymap::Context,
     link::LinkState,
@@ -34,7 +34,6 @@ use self::{
     sign_in::{Resuming, SignIn},
     switcher::Switcher,
     text::Plain,
-    timeline::What,
 };
 use crate::{
     effect::Effect,
@@ -298,7 +297,7 @@ impl App {
                 }
                 Err(error) => self.tell_error(&format!("not signed out: {error}")),
             },
-            Event::Older(id, entries) => self.older(id, entries),
+            Event::Older(id, entries) => self.older(id, entries, effects),
             Event::Members(id, members) => {
                 // Without the members the conversation is whole; only who has read is not shown.
                 let (Ok(members), Some(chat)) = (members, self.chats.get_mut(&id)) else {
@@ -309,13 +308,13 @@ impl App {
                     self.people.learn(&member.user);
                 }
             }
-            Event::Person(id, profile) => match profile {
-                Ok(profile) => self.people.learn(&profile),
-                Err(_) => {
+            Event::Person(id, profile) => {
+                let Ok(profile) = profile else {
                     self.people.forget_asking(id);
                     return false;
-                }
-            },
+                };
+                self.people.learn(&profile);
+            }
             Event::Found(ticket, found) => {
                 let me = self.me;
                 if let Some(Dialog::NewConversation(dialog)) = &mut self.dialog {
@@ -365,253 +364,6 @@ impl App {
             chat.scroll = chat::Scroll::At(anchor, -below);
         }
         false
-    }
-
-    fn signed_in(&mut self, outcome: Result<Profile, ClientError>, effects: &mut Vec<Effect>) {
-        match outcome {
-            Ok(profile) => self.enter(&profile, effects),
-            Err(error) => match &mut self.screen {
-                Screen::SignIn(form) => form.failed(&error),
-                Screen::Resuming(resuming) if error.retryable() => {
-                    resuming.failed(&error, self.now);
-                }
-                _ => {
-                    let reason = match error {
-                        ClientError::SignedOut => {
-                            Plain::line("the earlier sign-in is no longer valid")
-                        }
-                        error => Plain::line(&error.to_string()),
-                    };
-                    self.ask_to_sign_in(Some(reason));
-                }
-            },
-        }
-    }
-
-    /// Shows the conversations of this user, with what they still had to say if it is the same one as before.
-    fn enter(&mut self, profile: &Profile, effects: &mut Vec<Effect>) {
-        if let Screen::SignIn(form) = &self.screen {
-            self.server_address = form.value(sign_in::Field::Server).text().trim().to_owned();
-            self.server = Plain::line(&self.server_address);
-        }
-        if self.me != Some(profile.id) {
-            self.chats.clear();
-            self.people = People::default();
-        }
-        self.me = Some(profile.id);
-        self.people.learn(profile);
-        self.list = ConversationList::default();
-        self.link = LinkState::Connecting;
-        self.screen = Screen::Main;
-        self.pane = Pane::List;
-        self.open = None;
-        self.recent.clear();
-        self.watched.clear();
-        for chat in self.chats.values_mut() {
-            chat.forget_log();
-            for pending in chat.timeline.pending() {
-                if pending.state == timeline::Sending::Waiting {
-                    effects.push(Effect::Send(chat.id, pending.draft.clone()));
-                }
-            }
-        }
-    }
-
-    fn ask_to_sign_in(&mut self, reason: Option<Plain>) {
-        let username = self
-            .me
-            .and_then(|me| self.people.get(me))
-            .map_or(String::new(), |person| person.username.as_str().to_owned());
-        self.screen = Screen::SignIn(SignIn::new(&self.server_address, &username, reason));
-        self.dialog = None;
-        self.notice = None;
-    }
-
-    fn older(
-        &mut self,
-        id: ConversationId,
-        entries: Result<Vec<chat_core::model::Entry>, ClientError>,
-    ) {
-        self.seen.near_start = false;
-        let Some(chat) = self.chats.get_mut(&id) else {
-            return;
-        };
-        match entries {
-            Ok(entries) => {
-                chat.older = match chat.timeline.prepend(&entries) {
-                    0 => Older::Failed(Plain::line("the server has no more of it")),
-                    _ => Older::Idle,
-                };
-            }
-            Err(error) => chat.older = Older::Failed(Plain::line(&error.to_string())),
-        }
-    }
-
-    fn started(&mut self, row: Result<Box<Row>, ClientError>, effects: &mut Vec<Effect>) {
-        match row {
-            Ok(row) => {
-                self.take_rows(&[*row.clone()], &[], false);
-                self.dialog = None;
-                self.open_conversation(row.conversation.id, effects);
-                self.pane = Pane::Composer;
-            }
-            Err(error) => match &mut self.dialog {
-                Some(Dialog::NewConversation(dialog)) => dialog.failed(&error),
-                _ => self.tell_error(&error.to_string()),
-            },
-        }
-    }
-
-    /// Puts a conversation on the screen and follows it.
-    fn open_conversation(&mut self, id: ConversationId, effects: &mut Vec<Effect>) {
-        let Some(item) = self.list.get(id) else {
-            return;
-        };
-        let (head, read, unread) = (item.head_seq, item.read_seq, item.unread.count);
-        self.stop_typing(effects);
-        self.list.select(id);
-        self.open = Some(id);
-        let chat = self.chats.entry(id).or_insert_with(|| Chat::new(id));
-        chat.unselect();
-        chat.scroll = chat::Scroll::Latest;
-        chat.marked = chat.marked.max(read);
-        chat.ruler = (unread > 0 && chat.marked < head).then_some(chat.marked);
-        if !chat.joined {
-            chat.joined = true;
-            chat.closed = None;
-            effects.push(Effect::Open(id, head.saturating_sub(PAGE)));
-            effects.push(Effect::Members(id));
-        }
-        self.recent.retain(|other| *other != id);
-        self.recent.push_front(id);
-        if self.recent.len() > FOLLOWED
-            && let Some(left) = self.recent.pop_back()
-        {
-            self.forget(left, effects);
-        }
-    }
-
-    /// Follows a conversation no longer; what only this client knows of it stays.
-    fn forget(&mut self, id: ConversationId, effects: &mut Vec<Effect>) {
-        if let Some(chat) = self.chats.get_mut(&id) {
-            if chat.joined {
-                effects.push(Effect::Leave(id));
-            }
-            chat.forget_log();
-            if !chat.holds_own_words() {
-                self.chats.remove(&id);
-            }
-        }
-    }
-
-    /// What follows from the state as it now is, whatever led to it.
-    fn settle(&mut self, effects: &mut Vec<Effect>) {
-        if !matches!(self.screen, Screen::Main) {
-            return;
-        }
-        if std::mem::take(&mut self.list_changed) {
-            self.watch_peers(effects);
-            self.ask_for_senders(effects);
-        }
-        if self.link.is_online() {
-            self.mark_read(effects);
-            self.page(effects);
-        }
-    }
-
-    /// What stands before the user's eyes has been read.
-    fn mark_read(&mut self, effects: &mut Vec<Effect>) {
-        let (me, focused, seen) = (self.me, self.focused, self.seen);
-        let Some(chat) = self.chat_mut() else { return };
-        let in_view = seen.conversation == Some(chat.id) && seen.at_end;
-        let (Some(last), true) = (chat.timeline.last_seq(), focused && in_view) else {
-            return;
-        };
-        if last <= chat.marked {
-            return;
-        }
-        let mine = |seq: Seq| match chat.timeline.line(seq).map(|line| &line.what) {
-            Some(What::Said(said)) => Some(said.sender) == me,
-            _ => false,
-        };
-        let all_mine = chat
-            .timeline
-            .first_seq()
-            .is_some_and(|first| first <= chat.marked + 1)
-            && (chat.marked + 1..=last).all(mine);
-        chat.marked = last;
-        if !all_mine {
-            effects.push(Effect::MarkRead(chat.id, last));
-            self.changed = true;
-        }
-    }
-
-    /// Asks for older entries before the user gets to them.
-    fn page(&mut self, effects: &mut Vec<Effect>) {
-        let seen = self.seen;
-        let Some(chat) = self.chat_mut() else { return };
-        let Some(first) = chat.timeline.first_seq() else {
-            return;
-        };
-        let wanted = seen.conversation == Some(chat.id) && seen.near_start;
-        if wanted && first > 1 && chat.older == Older::Idle {
-            chat.older = Older::Loading;
-            let after = (first - 1).saturating_sub(PAGE);
-            effects.push(Effect::Older {
-                conversation: chat.id,
-                after,
-                limit: usize::try_from(first - 1 - after).unwrap_or(1),
-            });
-        }
-    }
-
-    fn watch_peers(&mut self, effects: &mut Vec<Effect>) {
-        let mut peers: Vec<UserId> = self
-            .list
-            .iter()
-            .filter_map(|item| item.peer)
-            .take(self.max_watched)
-            .collect();
-        peers.sort_unstable();
-        if peers != self.watched {
-            self.watched.clone_from(&peers);
-            effects.push(Effect::Watch(peers));
-        }
-    }
-
-    fn ask_for_senders(&mut self, effects: &mut Vec<Effect>) {
-        let senders: Vec<UserId> = self
-            .list
-            .iter()
-            .filter_map(|item| item.last_sender)
-            .collect();
-        self.ask_for(senders, effects);
-    }
-
-    fn ask_for(&mut self, people: impl IntoIterator<Item = UserId>, effects: &mut Vec<Effect>) {
-        for id in people {
-            if self.people.ask(id) {
-                effects.push(Effect::Person(id));
-            }
-        }
-    }
-
-    fn take_rows(&mut self, rows: &[Row], gone: &[ConversationId], snapshot: bool) {
-        for row in rows {
-            if let Some(peer) = &row.conversation.peer {
-                self.people.learn(peer);
-            }
-        }
-        self.list.apply(rows, gone, snapshot);
-        self.list_changed = true;
-    }
-
-    fn stop_typing(&mut self, effects: &mut Vec<Effect>) {
-        if let Some(chat) = self.chat_mut()
-            && std::mem::take(&mut chat.typing_told)
-        {
-            effects.push(Effect::Typing(chat.id, false));
-        }
     }
 
     fn tell(&mut self, text: &str) {

@@ -4,6 +4,7 @@ mod chat;
 mod conversations;
 mod help;
 mod layout_cache;
+mod message;
 mod new_conversation;
 mod sign_in;
 mod status;

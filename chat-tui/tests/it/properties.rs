@@ -12,7 +12,7 @@ use chat_tui::app::{
 use proptest::prelude::*;
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::stage::{ANA, ME, Stage, at, direct, entry, message, of};
+use crate::stage::{ANA, ME, Stage, at, direct, entry, group, message, of};
 
 /// Text with more than its share of what is difficult.
 fn text() -> impl Strategy<Value = String> {
@@ -201,5 +201,31 @@ fn the_smallest_screens_are_drawn() {
     for (width, height) in [(0, 0), (1, 1), (0, 9), (9, 0), (19, 5), (20, 4)] {
         stage.resize(width, height);
         stage.screen();
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_list_is_in_order_however_rows_come(
+        batches in prop::collection::vec(prop::collection::vec((2..9_u128, 0..50_u64, 0..100_i64, any::<bool>()), 1..4), 1..12),
+    ) {
+        let mut stage = Stage::with(80, 24, Vec::new());
+        for batch in batches {
+            let row = |(place, head, minutes, pinned)| {
+                let mut row = group(place, "Somewhere", head, 0, minutes);
+                row.me.pinned = pinned;
+                row
+            };
+            stage.live(LiveEvent::Rows {
+                rows: batch.into_iter().map(row).collect(),
+                gone: Vec::new(),
+                snapshot: false,
+            });
+            let list: Vec<_> = stage.app.list.iter().map(|item| (!item.pinned, std::cmp::Reverse(item.at))).collect();
+            prop_assert!(list.is_sorted());
+            let distinct: BTreeSet<_> = stage.app.list.iter().map(|item| item.id).collect();
+            prop_assert_eq!(distinct.len(), stage.app.list.len());
+            prop_assert!(stage.app.list.selected().is_some());
+        }
     }
 }

@@ -133,6 +133,7 @@ impl Stage {
             let mut skip = 0;
             let mut line = String::new();
             for cell in row {
+                assert!(is_harmless(cell.symbol()), "{:?}", cell.symbol());
                 if skip > 0 {
                     skip -= 1;
                     continue;
@@ -167,6 +168,16 @@ impl Stage {
         });
         sent.unwrap()
     }
+}
+
+/// Whether a terminal can be given this: nothing in it acts, reorders or piles up.
+fn is_harmless(symbol: &str) -> bool {
+    let harmful = |c: char| {
+        c.is_control()
+            || matches!(c,
+                '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    };
+    symbol.len() <= 64 && !symbol.contains(harmful)
 }
 
 pub(crate) fn user(n: u128) -> UserId {
