@@ -8,8 +8,9 @@ use crate::{
     access::{AnyPolicy, NoPolicy, Policy},
     append::{Appender, Committer},
     bus::{AnyBus, Bus, LocalBus},
-    chat::{Chat, Engine},
+    chat::Chat,
     directory::{AnyDirectory, Directory, OpenDirectory},
+    engine::{self, Engine},
     error::Error,
     hub::Hub,
     limits::Limits,
@@ -113,10 +114,10 @@ impl Builder {
         engine.tasks.spawn(async move { hub.run(stop).await });
         engine
             .tasks
-            .spawn(crate::chat::listen_to_bus(Arc::downgrade(&engine)));
+            .spawn(engine::listen_to_bus(Arc::downgrade(&engine)));
         engine
             .tasks
-            .spawn(crate::chat::keep_time(Arc::downgrade(&engine)));
+            .spawn(engine::keep_time(Arc::downgrade(&engine)));
         Ok(Chat::new(engine))
     }
 }

@@ -15,10 +15,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    frame::Frame,
+    inbox::Inbox,
     limits::Limits,
     model::{Change, ConversationId, Entry, Seq, UserId},
     room::{Attachment, Extended, Room},
-    session::{Frame, Inbox},
     store::{AnyStore, StoreError},
 };
 

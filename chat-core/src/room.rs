@@ -12,9 +12,10 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::{
+    frame::Frame,
+    inbox::Inbox,
     limits::Limits,
     model::{ConversationId, Seq, UserId},
-    session::{Frame, Inbox},
 };
 
 /// A window on one log, and the sessions whose cursors move along it.

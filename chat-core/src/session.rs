@@ -2,23 +2,20 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    fmt,
     future::poll_fn,
     mem,
     sync::Arc,
-    task::{Context, Poll, Waker},
 };
 
-use bytes::Bytes;
-use parking_lot::Mutex;
-use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    chat::Engine,
+    engine::Engine,
     error::Error,
-    model::{ConversationId, Entry, Presence, Seq, SessionId, UserId},
-    protocol::{ServerFrame, Signal},
+    frame::Frame,
+    inbox::{Inbox, Signals},
+    model::{ConversationId, Seq, SessionId, UserId},
+    protocol::Signal,
     room::{Attachment, Budget, Reading},
 };
 
@@ -26,57 +23,6 @@ use crate::{
 const BATCH_BYTES: usize = 64 * 1024;
 /// How many entries are read from the store at once: of the longest ones, about 1 MiB.
 const STORE_PAGE: usize = 20;
-
-/// A frame that is ready for the wire: one JSON object in UTF-8. Clones share the bytes.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Frame(Bytes);
-
-impl Frame {
-    /// The text of the frame.
-    #[must_use]
-    pub fn json(&self) -> &Bytes {
-        &self.0
-    }
-
-    /// The frame as a value, for those who follow a chat inside the same process.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), chat_core::Error> {
-    /// use chat_core::{Chat, protocol::{ServerFrame, Signal}, model::{UserId, Title}};
-    /// let chat = Chat::builder().start().await?;
-    /// let ana = UserId::new();
-    /// let mut session = chat.connect(ana).await?;
-    /// let title = Title::try_from("Lunch".to_owned()).map_err(|_| chat_core::Error::ShuttingDown)?;
-    /// chat.create_group(ana, title, vec![]).await?;
-    /// let frames = session.next().await?;
-    /// assert!(matches!(frames[0].decode(), Some(ServerFrame::Signal(Signal::ConversationUpdated { .. }))));
-    /// # Ok(()) }
-    /// ```
-    #[must_use]
-    pub fn decode(&self) -> Option<ServerFrame> {
-        let text = std::str::from_utf8(&self.0).ok()?;
-        ServerFrame::decode(text).ok().flatten()
-    }
-
-    pub(crate) fn of_entry(entry: &Entry) -> Self {
-        Self::encode(entry)
-    }
-
-    fn of_signal(signal: &Signal) -> Self {
-        Self::encode(signal)
-    }
-
-    fn encode(value: &impl Serialize) -> Self {
-        // Frames are plain structs with text keys, for which JSON has no failing case.
-        Self(serde_json::to_vec(value).unwrap_or_default().into())
-    }
-}
-
-impl fmt::Debug for Frame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Frame({})", String::from_utf8_lossy(&self.0))
-    }
-}
 
 /// What a join brought about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,111 +32,6 @@ pub struct Joined {
     /// The cursor was too far behind (or of another life of the store): the session follows from `head_seq` on, and what
     /// lies before it is to be read with [`Chat::events`](crate::Chat::events).
     pub reset: bool,
-}
-
-/// The end of a session that others reach: they leave marks here, and the session looks.
-#[derive(Debug)]
-pub(crate) struct Inbox {
-    pub(crate) user_id: UserId,
-    marks: Mutex<Marks>,
-}
-
-/// What moved since the session last looked.
-#[derive(Debug, Default)]
-struct Marks {
-    moved: Vec<Arc<Attachment>>,
-    signals: Option<Box<Signals>>,
-    closed: bool,
-    waker: Option<Waker>,
-}
-
-/// Keys of state and ephemera that changed. Each is held once, so their number is bounded by what there is.
-#[derive(Debug, Default)]
-struct Signals {
-    rows: HashSet<ConversationId>,
-    reads: HashMap<(ConversationId, UserId), Seq>,
-    presence: HashMap<UserId, Presence>,
-    typing: HashSet<ConversationId>,
-}
-
-impl Inbox {
-    fn new(user_id: UserId) -> Self {
-        Self {
-            user_id,
-            marks: Mutex::default(),
-        }
-    }
-
-    pub(crate) fn room_moved(&self, attachment: Arc<Attachment>) {
-        self.leave_mark(|marks| marks.moved.push(attachment));
-    }
-
-    pub(crate) fn row_changed(&self, conversation: ConversationId) {
-        self.leave_mark(|marks| {
-            marks.signals().rows.insert(conversation);
-        });
-    }
-
-    pub(crate) fn read_moved(&self, conversation: ConversationId, user: UserId, seq: Seq) {
-        self.leave_mark(|marks| {
-            let newest = marks
-                .signals()
-                .reads
-                .entry((conversation, user))
-                .or_default();
-            *newest = seq.max(*newest);
-        });
-    }
-
-    pub(crate) fn presence_changed(&self, presence: Presence) {
-        self.leave_mark(|marks| {
-            marks.signals().presence.insert(presence.user_id, presence);
-        });
-    }
-
-    pub(crate) fn typing_changed(&self, conversation: ConversationId) {
-        self.leave_mark(|marks| {
-            marks.signals().typing.insert(conversation);
-        });
-    }
-
-    pub(crate) fn close(&self) {
-        self.leave_mark(|marks| marks.closed = true);
-    }
-
-    fn poll_marked(&self, context: &Context<'_>) -> Poll<()> {
-        let mut marks = self.marks.lock();
-        if !marks.is_empty() {
-            return Poll::Ready(());
-        }
-        match &mut marks.waker {
-            Some(waker) => waker.clone_from(context.waker()),
-            none => *none = Some(context.waker().clone()),
-        }
-        Poll::Pending
-    }
-
-    /// Leaves a mark and wakes the session, if it sleeps.
-    fn leave_mark(&self, mark: impl FnOnce(&mut Marks)) {
-        let waker = {
-            let mut marks = self.marks.lock();
-            mark(&mut marks);
-            marks.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
-impl Marks {
-    fn signals(&mut self) -> &mut Signals {
-        self.signals.get_or_insert_default()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.moved.is_empty() && self.signals.is_none() && !self.closed
-    }
 }
 
 /// One connected client of a user: a set of cursors on the logs it joined.
@@ -422,7 +263,7 @@ impl Session {
     /// a pause; [`Error::ShuttingDown`] is the end. Cancellation safe: what was not returned comes with the next call.
     pub async fn next(&mut self) -> Result<Vec<Frame>, Error> {
         loop {
-            self.take_marks();
+            self.closed |= self.inbox.take_marks(&mut self.moved, &mut self.signals);
             self.read_windows();
             self.render_signals();
             if let Err(error) = self.render_rows().await
@@ -617,28 +458,6 @@ impl Session {
             // Having waited long enough is as good a reason to look as a mark.
             Some(until) => timeout_at(until, marked).await.unwrap_or(()),
         }
-    }
-
-    fn take_marks(&mut self) {
-        let mut marks = self.inbox.marks.lock();
-        if self.moved.is_empty() {
-            mem::swap(&mut self.moved, &mut marks.moved);
-        } else {
-            self.moved.append(&mut marks.moved);
-        }
-        self.closed |= mem::take(&mut marks.closed);
-        if let Some(signals) = marks.signals.take() {
-            self.signals.merge(*signals);
-        }
-    }
-}
-
-impl Signals {
-    fn merge(&mut self, newer: Self) {
-        self.rows.extend(newer.rows);
-        self.reads.extend(newer.reads);
-        self.presence.extend(newer.presence);
-        self.typing.extend(newer.typing);
     }
 }
 

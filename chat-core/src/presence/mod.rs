@@ -10,9 +10,9 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::{
+    inbox::Inbox,
     limits::Limits,
     model::{Presence, Status, Timestamp, UserId},
-    session::Inbox,
     store::{AnyStore, StoreError},
 };
 

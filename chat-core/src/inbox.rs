@@ -1,0 +1,148 @@
+//! Where others leave marks for a session: what moved, by key, each held once.
+
+use std::{
+    collections::{HashMap, HashSet},
+    mem,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use parking_lot::Mutex;
+
+use crate::{
+    model::{ConversationId, Presence, Seq, UserId},
+    room::Attachment,
+};
+
+/// The end of a session that others reach: they leave marks here, and the session looks.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    pub(crate) user_id: UserId,
+    marks: Mutex<Marks>,
+}
+
+/// What moved since the session last looked.
+#[derive(Debug, Default)]
+struct Marks {
+    moved: Vec<Arc<Attachment>>,
+    signals: Option<Box<Signals>>,
+    closed: bool,
+    waker: Option<Waker>,
+}
+
+/// Keys of state and ephemera that changed. Each is held once, so their number is bounded by what there is.
+#[derive(Debug, Default)]
+pub(crate) struct Signals {
+    pub(crate) rows: HashSet<ConversationId>,
+    pub(crate) reads: HashMap<(ConversationId, UserId), Seq>,
+    pub(crate) presence: HashMap<UserId, Presence>,
+    pub(crate) typing: HashSet<ConversationId>,
+}
+
+impl Inbox {
+    pub(crate) fn new(user_id: UserId) -> Self {
+        Self {
+            user_id,
+            marks: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn room_moved(&self, attachment: Arc<Attachment>) {
+        self.leave_mark(|marks| marks.moved.push(attachment));
+    }
+
+    pub(crate) fn row_changed(&self, conversation: ConversationId) {
+        self.leave_mark(|marks| {
+            marks.signals().rows.insert(conversation);
+        });
+    }
+
+    pub(crate) fn read_moved(&self, conversation: ConversationId, user: UserId, seq: Seq) {
+        self.leave_mark(|marks| {
+            let newest = marks
+                .signals()
+                .reads
+                .entry((conversation, user))
+                .or_default();
+            *newest = seq.max(*newest);
+        });
+    }
+
+    pub(crate) fn presence_changed(&self, presence: Presence) {
+        self.leave_mark(|marks| {
+            marks.signals().presence.insert(presence.user_id, presence);
+        });
+    }
+
+    pub(crate) fn typing_changed(&self, conversation: ConversationId) {
+        self.leave_mark(|marks| {
+            marks.signals().typing.insert(conversation);
+        });
+    }
+
+    pub(crate) fn close(&self) {
+        self.leave_mark(|marks| marks.closed = true);
+    }
+
+    /// Moves what was marked to where the session looks; whether it was told that this was all.
+    pub(crate) fn take_marks(
+        &self,
+        moved: &mut Vec<Arc<Attachment>>,
+        signals: &mut Signals,
+    ) -> bool {
+        let mut marks = self.marks.lock();
+        if moved.is_empty() {
+            mem::swap(moved, &mut marks.moved);
+        } else {
+            moved.append(&mut marks.moved);
+        }
+        if let Some(newer) = marks.signals.take() {
+            signals.merge(*newer);
+        }
+        mem::take(&mut marks.closed)
+    }
+
+    /// Ready when something is marked; else the task is woken by the next mark.
+    pub(crate) fn poll_marked(&self, context: &Context<'_>) -> Poll<()> {
+        let mut marks = self.marks.lock();
+        if !marks.is_empty() {
+            return Poll::Ready(());
+        }
+        match &mut marks.waker {
+            Some(waker) => waker.clone_from(context.waker()),
+            none => *none = Some(context.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    /// Leaves a mark and wakes the session, if it sleeps.
+    fn leave_mark(&self, mark: impl FnOnce(&mut Marks)) {
+        let waker = {
+            let mut marks = self.marks.lock();
+            mark(&mut marks);
+            marks.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Marks {
+    fn signals(&mut self) -> &mut Signals {
+        self.signals.get_or_insert_default()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.moved.is_empty() && self.signals.is_none() && !self.closed
+    }
+}
+
+impl Signals {
+    fn merge(&mut self, newer: Self) {
+        self.rows.extend(newer.rows);
+        self.reads.extend(newer.reads);
+        self.presence.extend(newer.presence);
+        self.typing.extend(newer.typing);
+    }
+}
