@@ -153,11 +153,11 @@ impl Hub {
 
     fn apply_to_members(&self, room: &Room, entry: &Entry) {
         match entry.change {
-            Change::MemberJoined { user_id, .. } => room.change_members(|members| {
+            Change::MemberJoined { user_id, .. } => room.change_members(entry.seq, |members| {
                 members.insert(user_id);
             }),
             Change::MemberLeft { user_id, .. } => {
-                room.change_members(|members| {
+                room.change_members(entry.seq, |members| {
                     members.remove(&user_id);
                 });
                 self.row_changed(entry.conversation_id, user_id);
@@ -398,6 +398,7 @@ impl Hub {
             }
             if head - known > self.limits.window_entries as u64 {
                 room.learn_head(head);
+                room.forget_members();
                 self.rows_changed(room.id);
                 return Ok(());
             }

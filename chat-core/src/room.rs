@@ -24,7 +24,7 @@ pub(crate) struct Room {
     pub(crate) id: ConversationId,
     window: Mutex<Window>,
     attached: Mutex<Vec<Arc<Attachment>>>,
-    members: Mutex<Option<HashSet<UserId>>>,
+    members: Mutex<Members>,
     touched: Mutex<Instant>,
     /// Something may be missing between the window and the store.
     suspect: AtomicBool,
@@ -211,25 +211,38 @@ impl Room {
 
     /// Calls `look` with the members, if they are known here.
     pub(crate) fn with_members<T>(&self, look: impl FnOnce(&HashSet<UserId>) -> T) -> Option<T> {
-        self.members.lock().as_ref().map(look)
+        self.members.lock().known.as_ref().map(look)
     }
 
-    /// Takes the members as the store told them as of `head`; `false` if the log has moved on since.
-    pub(crate) fn set_members(&self, head: Seq, ids: Vec<UserId>) -> bool {
+    /// Takes the members as the store told them as of `head`, unless they have changed since.
+    pub(crate) fn set_members(&self, head: Seq, ids: Vec<UserId>) {
         let mut members = self.members.lock();
-        if self.head().is_some_and(|known| known > head) {
-            return false;
+        if members.changed_at <= head {
+            members.known = Some(ids.into_iter().collect());
         }
-        *members = Some(ids.into_iter().collect());
-        true
     }
 
-    /// Keeps the known members up to date with an entry of the log.
-    pub(crate) fn change_members(&self, change: impl FnOnce(&mut HashSet<UserId>)) {
-        if let Some(members) = self.members.lock().as_mut() {
-            change(members);
+    /// Keeps the known members up to date with the entry of the log at `seq`.
+    pub(crate) fn change_members(&self, seq: Seq, change: impl FnOnce(&mut HashSet<UserId>)) {
+        let mut members = self.members.lock();
+        members.changed_at = seq;
+        if let Some(known) = &mut members.known {
+            change(known);
         }
     }
+
+    /// Forgets who the members are: entries that might have changed them were passed over.
+    pub(crate) fn forget_members(&self) {
+        self.members.lock().known = None;
+    }
+}
+
+/// Who belongs to a conversation, once somebody has asked.
+#[derive(Debug, Default)]
+struct Members {
+    known: Option<HashSet<UserId>>,
+    /// The newest entry seen here that changed them.
+    changed_at: Seq,
 }
 
 /// A contiguous stretch of encoded entries that ends at the head.

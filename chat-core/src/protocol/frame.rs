@@ -251,7 +251,7 @@ pub enum Signal {
         /// Which.
         conversation_id: ConversationId,
     },
-    /// Somebody has read up to here. Class: state.
+    /// Somebody has read up to here. Class: state. A message says the same of its sender, and is not followed by this.
     Read {
         /// Where.
         conversation_id: ConversationId,

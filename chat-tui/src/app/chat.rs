@@ -115,6 +115,8 @@ impl Chat {
         }
         if let Some(message) = entry.message() {
             self.typing.retain(|user| *user != message.sender_id);
+            // Whoever answers has read what stands above.
+            self.read_by(message.sender_id, entry.seq);
             let was = ItemId::Pending(message.client_id);
             if Some(message.sender_id) == me {
                 self.follow(was, ItemId::Entry(entry.seq));

@@ -338,6 +338,13 @@ fn a_read_receipt_doubles_the_tick() {
         seq: 4,
     });
     assert_eq!(stage.rows_with("✓✓ hello").len(), 1);
+
+    // An answer is a receipt too.
+    let accepted = send(&mut stage, "anyone?", 5);
+    stage.entries([of(accepted)]);
+    assert_eq!(stage.rows_with("✓  anyone?").len(), 1);
+    stage.entries([entry(ANA, 6, ANA, "yes", 0)]);
+    assert_eq!(stage.rows_with("✓✓ anyone?").len(), 1);
 }
 
 #[test]
