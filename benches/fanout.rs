@@ -97,7 +97,7 @@ impl Room {
                 while let Ok(frames) = session.next().await {
                     let logged = frames
                         .iter()
-                        .filter(|frame| frame.json().starts_with(br#"{"conversation_id"#))
+                        .filter(|frame| frame.json().starts_with(br#"{"type":"new_message""#))
                         .count();
                     if logged > 0 {
                         finish.count(&mut received, logged, receivers);

@@ -6,19 +6,19 @@ use super::{ConversationId, Message, Role, Seq, Timestamp, UserId};
 
 /// One thing that happened in a conversation.
 ///
-/// On the wire this is the socket's log frame: `{"type": "new_message", "conversation_id": …, "seq": …, "at": …,
-/// "message": …}`.
+/// On the wire this is the socket's log frame: `{"type": "new_message", "message": {…}, "conversation_id": …, "seq": …,
+/// "at": …}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
+    /// What.
+    #[serde(flatten)]
+    pub change: Change,
     /// Where.
     pub conversation_id: ConversationId,
     /// Its place; dense, from 1.
     pub seq: Seq,
     /// When it was accepted.
     pub at: Timestamp,
-    /// What.
-    #[serde(flatten)]
-    pub change: Change,
 }
 
 /// What an entry changes, whole enough to be applied without asking further.

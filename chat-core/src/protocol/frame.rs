@@ -429,6 +429,16 @@ mod tests {
     }
 
     #[test]
+    fn a_log_frame_looks_like_this() {
+        let id = "0190e3a0-0000-7000-8000-000000000001";
+        let text = format!(
+            r#"{{"type":"member_role","user_id":"{id}","role":"admin","by":"{id}","conversation_id":"{id}","seq":7,"at":"2026-11-22T00:00:00.000Z"}}"#
+        );
+        let frame = ServerFrame::decode(&text).unwrap().unwrap();
+        assert_eq!(serde_json::to_string(&frame).unwrap(), text);
+    }
+
+    #[test]
     fn every_kind_of_signal_is_recognised() {
         let id = "0190e3a0-0000-7000-8000-000000000001";
         for text in [
