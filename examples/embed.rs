@@ -34,7 +34,7 @@ async fn main() -> anyhow::Result<()> {
     assert!(again.repeated);
 
     let text = 'received: loop {
-        for frame in session.next().await? {
+        for frame in &session.next().await? {
             // `frame.json()` is what goes onto a socket; inside a program the decoded value is handier.
             if let Some(ServerFrame::Log(entry)) = frame.decode()
                 && let Some(message) = entry.message()

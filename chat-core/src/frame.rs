@@ -32,7 +32,7 @@ impl Frame {
     /// let title = Title::try_from("Lunch".to_owned()).map_err(|_| chat_core::Error::ShuttingDown)?;
     /// chat.create_group(ana, title, vec![]).await?;
     /// let frames = session.next().await?;
-    /// assert!(matches!(frames[0].decode(), Some(ServerFrame::Signal(Signal::ConversationUpdated { .. }))));
+    /// assert!(matches!(frames.iter().next().and_then(|frame| frame.decode()), Some(ServerFrame::Signal(Signal::ConversationUpdated { .. }))));
     /// # Ok(()) }
     /// ```
     #[must_use]

@@ -19,8 +19,9 @@ use crate::{
     inbox::Inbox,
     limits::Limits,
     model::{Change, ConversationId, Entry, Seq, UserId},
-    room::{Attachment, Extended, Room},
+    room::{Attachment, Room},
     store::{AnyStore, StoreError},
+    window::Pushed,
 };
 
 /// How long to wait before the store is asked again after it failed.
@@ -109,15 +110,13 @@ impl Hub {
                     None => continue,
                 },
             };
-            if self.extend(&room, entry)
-                && moved.last().is_none_or(|last| !Arc::ptr_eq(last, &room))
+            if self.push(&room, entry) && moved.last().is_none_or(|last| !Arc::ptr_eq(last, &room))
             {
                 moved.push(room);
             }
         }
         for room in &moved {
-            room.mark_all();
-            room.touch();
+            room.announce(&self.limits);
         }
         if !moved.is_empty() {
             self.errands
@@ -135,14 +134,14 @@ impl Hub {
     }
 
     /// Puts an entry into its room; whether those who follow it must be told.
-    fn extend(&self, room: &Room, entry: &Entry) -> bool {
+    fn push(&self, room: &Room, entry: &Entry) -> bool {
         if let Change::MemberLeft { user_id, .. } = entry.change {
             room.detach_user(user_id);
         }
-        match room.extend(entry.seq, Frame::of_entry(entry), &self.limits) {
-            Extended::Appended => {}
-            Extended::Known => return false,
-            Extended::Gap => {
+        match room.push(entry.seq, Frame::of_entry(entry), &self.limits) {
+            Pushed::Appended => {}
+            Pushed::Known => return false,
+            Pushed::Gap => {
                 self.suspect(room);
                 return false;
             }

@@ -31,7 +31,7 @@
 //!
 //! // The next frames for this client: JSON that is ready for the wire, or decoded for use right here.
 //! let got = 'got: loop {
-//!     for frame in session.next().await? {
+//!     for frame in &session.next().await? {
 //!         if let Some(ServerFrame::Log(entry)) = frame.decode() {
 //!             break 'got entry;
 //!         }
@@ -68,6 +68,7 @@
 
 pub mod access;
 mod append;
+mod batch;
 mod builder;
 pub mod bus;
 mod chat;
@@ -87,7 +88,9 @@ mod room;
 mod session;
 pub mod store;
 mod typing;
+mod window;
 
+pub use batch::{Batch, Iter};
 pub use builder::Builder;
 pub use chat::{Chat, Sent};
 pub use directory::{Directory, OpenDirectory};

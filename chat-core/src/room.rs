@@ -1,7 +1,7 @@
 //! The part of a conversation's log that this node holds in memory, and who follows it.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -12,10 +12,12 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::{
+    batch::Batch,
     frame::Frame,
     inbox::Inbox,
     limits::Limits,
     model::{ConversationId, Seq, UserId},
+    window::{Budget, Pushed, Reading, Window},
 };
 
 /// A window on one log, and the sessions whose cursors move along it.
@@ -28,28 +30,6 @@ pub(crate) struct Room {
     touched: Mutex<Instant>,
     /// Something may be missing between the window and the store.
     suspect: AtomicBool,
-}
-
-/// What became of an entry that was handed to a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Extended {
-    /// It is the new head.
-    Appended,
-    /// It was known already.
-    Known,
-    /// Entries before it are missing: they must be read from the store first.
-    Gap,
-}
-
-/// Where a reader stands after reading from a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reading {
-    /// At the head.
-    Current,
-    /// The budget is used up, there is more.
-    More,
-    /// The window no longer reaches back to the cursor: the store has what comes next.
-    Behind,
 }
 
 impl Room {
@@ -69,9 +49,17 @@ impl Room {
         self.window.lock().head()
     }
 
-    /// Puts an entry at the head of the window, if it is the next one. Those who follow must then be told.
-    pub(crate) fn extend(&self, seq: Seq, frame: Frame, limits: &Limits) -> Extended {
-        self.window.lock().extend(seq, frame, limits)
+    /// Puts an entry at the head of the window, if it is the next one. It is seen with the next
+    /// [`announce`](Self::announce).
+    pub(crate) fn push(&self, seq: Seq, frame: Frame, limits: &Limits) -> Pushed {
+        self.window.lock().push(seq, frame, limits)
+    }
+
+    /// Lets what was pushed be read, and tells everyone who follows.
+    pub(crate) fn announce(&self, limits: &Limits) {
+        self.window.lock().seal(limits);
+        *self.touched.lock() = Instant::now();
+        self.mark_all();
     }
 
     /// Takes note of the log's head as the store tells it; entries up to there that are not in the window are then read
@@ -90,39 +78,17 @@ impl Room {
         }
     }
 
-    /// Appends the frames after the attachment's cursor to `out`, up to the budget, and moves the cursor.
+    /// Adds the frames after the attachment's cursor to the batch, up to the budget, and moves the cursor.
     pub(crate) fn read(
         &self,
         attachment: &Attachment,
         budget: &mut Budget,
-        out: &mut Vec<Frame>,
+        batch: &mut Batch,
     ) -> Reading {
-        let cursor = attachment.cursor();
-        let window = self.window.lock();
-        let Some(head) = window.head() else {
-            return Reading::Current;
-        };
-        if cursor >= head {
-            return Reading::Current;
-        }
-        if cursor + 1 < window.first {
-            return Reading::Behind;
-        }
-        let skip = usize::try_from(cursor + 1 - window.first).unwrap_or(usize::MAX);
-        let mut taken = 0;
-        for frame in window.frames.range(skip..) {
-            if !budget.takes(frame) {
-                break;
-            }
-            out.push(frame.clone());
-            taken += 1;
-        }
-        attachment.set_cursor(cursor + taken);
-        if cursor + taken == head {
-            Reading::Current
-        } else {
-            Reading::More
-        }
+        let mut cursor = attachment.cursor();
+        let reading = self.window.lock().read(&mut cursor, budget, batch);
+        attachment.set_cursor(cursor);
+        reading
     }
 
     /// Lets a session follow this room. It is marked from now on; its cursor is to be set before it reads.
@@ -175,8 +141,7 @@ impl Room {
         }
     }
 
-    /// Tells everyone who follows that the head moved.
-    pub(crate) fn mark_all(&self) {
+    fn mark_all(&self) {
         for attachment in self.attached.lock().iter() {
             attachment.mark();
         }
@@ -192,11 +157,6 @@ impl Room {
     /// Whether nobody follows, and nothing happened for `idle`.
     pub(crate) fn is_idle(&self, idle: std::time::Duration) -> bool {
         self.attached.lock().is_empty() && self.touched.lock().elapsed() >= idle
-    }
-
-    /// Notes that something happened here.
-    pub(crate) fn touch(&self) {
-        *self.touched.lock() = Instant::now();
     }
 
     /// Notes that entries may be missing; whether that is news.
@@ -243,73 +203,6 @@ struct Members {
     known: Option<HashSet<UserId>>,
     /// The newest entry seen here that changed them.
     changed_at: Seq,
-}
-
-/// A contiguous stretch of encoded entries that ends at the head.
-#[derive(Debug, Default)]
-struct Window {
-    /// The `seq` of the first frame; where there is none, of the frame to come. 0 is "nothing is known".
-    first: Seq,
-    frames: VecDeque<Frame>,
-    bytes: usize,
-}
-
-impl Window {
-    fn starting_after(head: Seq) -> Self {
-        Self {
-            first: head + 1,
-            ..Self::default()
-        }
-    }
-
-    fn head(&self) -> Option<Seq> {
-        (self.first > 0).then(|| self.first + self.frames.len() as u64 - 1)
-    }
-
-    fn extend(&mut self, seq: Seq, frame: Frame, limits: &Limits) -> Extended {
-        match self.head() {
-            None => self.first = seq,
-            Some(head) if seq <= head => return Extended::Known,
-            Some(head) if seq > head + 1 => return Extended::Gap,
-            Some(_) => {}
-        }
-        self.bytes += frame.json().len();
-        self.frames.push_back(frame);
-        while self.frames.len() > limits.window_entries || self.bytes > limits.window_bytes {
-            let Some(oldest) = self.frames.pop_front() else {
-                break;
-            };
-            self.bytes -= oldest.json().len();
-            self.first += 1;
-        }
-        Extended::Appended
-    }
-}
-
-/// How much one batch may still hold: always at least one frame.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Budget {
-    bytes: usize,
-    untouched: bool,
-}
-
-impl Budget {
-    pub(crate) const fn of_bytes(bytes: usize) -> Self {
-        Self {
-            bytes,
-            untouched: true,
-        }
-    }
-
-    fn takes(&mut self, frame: &Frame) -> bool {
-        let size = frame.json().len();
-        if size > self.bytes && !self.untouched {
-            return false;
-        }
-        self.bytes = self.bytes.saturating_sub(size);
-        self.untouched = false;
-        true
-    }
 }
 
 /// One session following one room.

@@ -10,13 +10,15 @@ use std::{
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
+    batch::Batch,
     engine::Engine,
     error::Error,
     frame::Frame,
     inbox::{Inbox, Signals},
     model::{ConversationId, Seq, SessionId, UserId},
     protocol::Signal,
-    room::{Attachment, Budget, Reading},
+    room::Attachment,
+    window::{Budget, Reading},
 };
 
 /// The most bytes of log frames in one batch, unless a single one is larger.
@@ -53,7 +55,7 @@ pub struct Session {
     signals: Signals,
     /// When a row of a conversation may next be told, where that is not at once.
     rows_told: HashMap<ConversationId, Instant>,
-    ready: Vec<Frame>,
+    ready: Batch,
     closed: bool,
     said_goodbye: bool,
 }
@@ -74,7 +76,7 @@ impl Session {
             behind: VecDeque::new(),
             signals: Signals::default(),
             rows_told: HashMap::new(),
-            ready: Vec::new(),
+            ready: Batch::default(),
             closed: false,
             said_goodbye: false,
         }
@@ -261,7 +263,7 @@ impl Session {
     /// Waits until there is something. Log frames are read from the rooms' windows, or from the store where a cursor has
     /// fallen behind; state that changed several times is told once. An [`Error::Unavailable`] may be tried again after
     /// a pause; [`Error::ShuttingDown`] is the end. Cancellation safe: what was not returned comes with the next call.
-    pub async fn next(&mut self) -> Result<Vec<Frame>, Error> {
+    pub async fn next(&mut self) -> Result<Batch, Error> {
         loop {
             self.closed |= self.inbox.take_marks(&mut self.moved, &mut self.signals);
             self.read_windows();
@@ -355,7 +357,9 @@ impl Session {
                 continue;
             }
             attachment.set_cursor(last.seq);
-            self.ready.extend(entries.iter().map(Frame::of_entry));
+            for entry in &entries {
+                self.ready.push(Frame::of_entry(entry));
+            }
             self.moved.push(attachment);
             return Ok(());
         }

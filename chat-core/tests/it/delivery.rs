@@ -309,7 +309,7 @@ async fn a_shutdown_carries_out_what_was_accepted_and_refuses_the_rest() {
             .expect("a session must end")
         {
             Ok(batch) => {
-                for frame in batch {
+                for frame in &batch {
                     if let Some(ServerFrame::Log(entry)) = frame.decode() {
                         last = entry.seq;
                     }
@@ -394,7 +394,7 @@ proptest! {
                     Step::GiveUp(who) => {
                         let next = readers[who].session.next();
                         tokio::select! { biased; () = tokio::task::yield_now() => {}, batch = next => {
-                            for frame in batch.unwrap() {
+                            for frame in &batch.unwrap() {
                                 if let Some(ServerFrame::Log(entry)) = frame.decode() {
                                     assert_eq!(entry.seq, readers[who].cursor + 1);
                                     readers[who].cursor = entry.seq;

@@ -150,7 +150,7 @@ impl Connection {
                 }
                 frames = self.session.next(), if may_push => match frames {
                     Ok(frames) => {
-                        for frame in frames {
+                        for frame in &frames {
                             self.socket.queue(frame.json().clone());
                         }
                     }
