@@ -409,3 +409,31 @@ impl Hub {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+
+    #[tokio::test(start_paused = true)]
+    async fn rooms_appear_when_needed_and_vanish_when_idle() {
+        let limits = Arc::new(Limits::default());
+        let hub = Hub::new(AnyStore::new(MemoryStore::default()), Arc::clone(&limits));
+        let inbox = Arc::new(Inbox::new(UserId::new()));
+        let attachment = hub.attach(ConversationId::new(), &inbox);
+        let idle = async || {
+            tokio::time::sleep(limits.room_idle).await;
+            hub.retire_idle_rooms();
+            hub.rooms.read().len()
+        };
+        assert_eq!(idle().await, 1, "somebody follows");
+        attachment.room.detach(&attachment);
+        hub.retire_idle_rooms();
+        assert_eq!(
+            hub.rooms.read().len(),
+            1,
+            "somebody may be back in a moment"
+        );
+        assert_eq!(idle().await, 0);
+    }
+}

@@ -154,6 +154,38 @@ async fn many_starts_and_stops_are_told_at_most_once_a_second() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn in_large_conversations_neither_typing_nor_reading_is_told_to_everybody() {
+    let limits = Limits {
+        max_members_for_typing: 2,
+        max_members_for_reads: 2,
+        ..Limits::default()
+    };
+    let chat = chat_with(limits).await;
+    let (ana, ben, eve) = (UserId::new(), UserId::new(), UserId::new());
+    let lunch = group(&chat, &[ana, ben, eve]).await;
+    let mut watcher = chat.connect(ana).await.unwrap();
+    let mut reader = chat.connect(ben).await.unwrap();
+    watcher.join(lunch, None).await.unwrap();
+    reader.join(lunch, None).await.unwrap();
+    reader.typing(lunch, true).await.unwrap();
+    chat.mark_read(ben, lunch, 3).await.unwrap();
+    while let Ok(batch) = tokio::time::timeout(Duration::from_secs(5), frames(&mut watcher)).await {
+        for frame in batch {
+            let told = matches!(
+                frame,
+                ServerFrame::Signal(Signal::Typing { .. } | Signal::Read { .. })
+            );
+            assert!(!told, "{frame:?}");
+        }
+    }
+    // My own other devices are told in any case.
+    until_signal(&mut reader, |signal| {
+        matches!(signal, Signal::Read { seq: 3, .. }).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_read_cursor_is_told_to_the_joined_and_to_my_other_devices() {
     let chat = chat().await;

@@ -90,7 +90,7 @@ pub const BINDINGS: &[Binding] = &{
             Composer,
             &[k(Code::Up)],
             A::Up,
-            "row above; in an empty draft, select a message",
+            "row above; empty draft: select a message",
         ),
         bind(Composer, &[k(Code::Down)], A::Down, "row below"),
         bind(
@@ -121,13 +121,13 @@ pub const BINDINGS: &[Binding] = &{
             Composer,
             &[c('a'), k(Code::Home)],
             A::Move(Motion::Home),
-            "start of line; Home in an empty draft, to the unread",
+            "start of line; empty draft: first unread",
         ),
         bind(
             Composer,
             &[c('e'), k(Code::End)],
             A::Move(Motion::End),
-            "end of line; End in an empty draft, to the newest",
+            "end of line; empty draft: newest message",
         ),
         bind(
             Composer,
