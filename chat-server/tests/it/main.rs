@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "nobody else can reach into a test")]
 
 mod auth;
+mod chatting;
 mod client;
 mod crash;
 mod hostile;
@@ -11,6 +12,5 @@ mod limits;
 mod mount;
 mod process;
 mod rest;
-mod seed;
 mod support;
 mod ws;
