@@ -369,6 +369,77 @@ impl Reader {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn readers_that_come_and_go_while_everybody_sends_get_the_whole_log() {
+    const SENT: u64 = 2_000;
+    const HEAD: u64 = 1 + SENT;
+    let limits = Limits {
+        window_entries: 16,
+        max_replay: 10_000,
+        row_interval: Duration::ZERO,
+        ..Limits::default()
+    };
+    let chat = chat_with(limits).await;
+    let ana = UserId::new();
+    let lunch = group(&chat, &[ana]).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let chat = chat.clone();
+        tasks.spawn(async move {
+            for n in 0..SENT / 4 {
+                say(&chat, ana, lunch, &n.to_string()).await;
+            }
+        });
+    }
+    for reader in 0..8_u64 {
+        let chat = chat.clone();
+        tasks.spawn(async move {
+            let mut reader = Reader {
+                session: joined_after(&chat, ana, lunch, 0).await,
+                cursor: reader % 2,
+            };
+            if reader.cursor == 1 {
+                reader.session.join(lunch, Some(1)).await.unwrap();
+            }
+            let mut turns = reader.cursor;
+            while reader.cursor < HEAD {
+                turns += 1;
+                match turns % 7 {
+                    3 => {
+                        reader
+                            .session
+                            .join(lunch, Some(reader.cursor))
+                            .await
+                            .unwrap();
+                    }
+                    5 => reader.session = joined_after(&chat, ana, lunch, reader.cursor).await,
+                    6 => {
+                        reader.session.leave(lunch);
+                        reader
+                            .session
+                            .join(lunch, Some(reader.cursor))
+                            .await
+                            .unwrap();
+                    }
+                    _ => reader.read().await,
+                }
+            }
+        });
+    }
+    timeout(PATIENCE, tasks.join_all()).await.unwrap();
+}
+
+async fn joined_after(
+    chat: &Chat,
+    user: UserId,
+    conversation: ConversationId,
+    cursor: Seq,
+) -> Session {
+    let mut session = chat.connect(user).await.unwrap();
+    session.join(conversation, Some(cursor)).await.unwrap();
+    session
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
