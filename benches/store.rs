@@ -105,14 +105,14 @@ fn store(criterion: &mut Criterion) {
     for batch in [1, 16, 64, 256] {
         group.throughput(Throughput::Elements(batch as u64));
         group.bench_function(BenchmarkId::new("commit", batch), |bencher| {
-            bencher.iter(|| fixture.commit(batch))
+            bencher.iter(|| fixture.commit(batch));
         });
     }
     group.throughput(Throughput::Elements(1));
     let ids = [*conversation];
     for (who, name) in [(ana, "row, nothing unread"), (ben, "row, 1,000 unread")] {
         group.bench_function(name, |bencher| {
-            bencher.iter(|| runtime.block_on(store.rows_of(*who, &ids)).unwrap())
+            bencher.iter(|| runtime.block_on(store.rows_of(*who, &ids)).unwrap());
         });
     }
     group.bench_function("history, 50 newest", |bencher| {
