@@ -184,7 +184,8 @@ impl Session {
     }
 
     /// Tells of the presence of these users from here on, and of no others. Those who share no conversation with this
-    /// user are left out in silence. When dropped before it returns, nothing has changed.
+    /// user are left out in silence. When dropped before it returns, and when it fails, the new ones may be told of beside
+    /// the former ones.
     pub async fn watch_presence(&mut self, users: Vec<UserId>) -> Result<(), Error> {
         let limit = self.engine.limits.max_watched_users;
         if users.len() > limit {
@@ -198,24 +199,17 @@ impl Session {
             .sharing_with(self.user_id(), &users)
             .await?;
         let wanted: HashSet<UserId> = known.into_iter().collect();
-        // Watched before it is read, so that a change meanwhile is not missed; `read_presence` then says the newest.
-        for user in wanted.difference(&self.watched) {
-            self.engine.presence.watch(*user, &self.inbox);
+        // Watched before it is read: what changes meanwhile leaves a mark, which is told after the snapshot.
+        for user in &wanted {
+            if self.watched.insert(*user) {
+                self.engine.presence.watch(*user, &self.inbox);
+            }
         }
         let ids: Vec<UserId> = wanted.iter().copied().collect();
-        let snapshot = match self.engine.presence.of(&ids).await {
-            Ok(snapshot) => snapshot,
-            Err(error) => {
-                for user in wanted.difference(&self.watched) {
-                    self.engine.presence.unwatch(*user, &self.inbox);
-                }
-                return Err(error.into());
-            }
-        };
-        for user in self.watched.difference(&wanted) {
-            self.engine.presence.unwatch(*user, &self.inbox);
+        let snapshot = self.engine.presence.of(&ids).await?;
+        for user in self.watched.extract_if(|user| !wanted.contains(user)) {
+            self.engine.presence.unwatch(user, &self.inbox);
         }
-        self.watched = wanted;
         self.signals.presence.extend(
             snapshot
                 .into_iter()
