@@ -111,8 +111,11 @@ impl Session {
             )));
         }
         // Attached before anything is read: what is appended meanwhile marks this session, what came before is read.
-        let attaching = Attaching(Some(self.engine.hub.attach(conversation, &self.inbox)));
-        let room = &attaching.attachment().ok_or(Error::ShuttingDown)?.room;
+        let attaching = Attaching {
+            attachment: self.engine.hub.attach(conversation, &self.inbox),
+            joined: false,
+        };
+        let room = &attaching.attachment.room;
 
         let store = &self.engine.store;
         if store
@@ -142,7 +145,7 @@ impl Session {
             }
             Some(after) => (after, false),
         };
-        let attachment = attaching.done().ok_or(Error::ShuttingDown)?;
+        let attachment = attaching.joined();
         attachment.set_cursor(cursor);
         attachment.mark();
         if let Some(previous) = self.joined.insert(conversation, attachment) {
@@ -480,22 +483,22 @@ impl Drop for Session {
 }
 
 /// An attachment that is let go again unless the join it is made for comes to its end.
-struct Attaching(Option<Arc<Attachment>>);
+struct Attaching {
+    attachment: Arc<Attachment>,
+    joined: bool,
+}
 
 impl Attaching {
-    fn attachment(&self) -> Option<&Arc<Attachment>> {
-        self.0.as_ref()
-    }
-
-    fn done(mut self) -> Option<Arc<Attachment>> {
-        self.0.take()
+    fn joined(mut self) -> Arc<Attachment> {
+        self.joined = true;
+        Arc::clone(&self.attachment)
     }
 }
 
 impl Drop for Attaching {
     fn drop(&mut self) {
-        if let Some(attachment) = self.0.take() {
-            attachment.room.detach(&attachment);
+        if !self.joined {
+            self.attachment.room.detach(&self.attachment);
         }
     }
 }

@@ -49,9 +49,12 @@ impl Typing {
 
     /// This user types no longer.
     pub(crate) fn stop(&self, conversation: ConversationId, user: UserId, hub: &Hub) {
-        self.change(conversation, hub, |typists| {
-            typists.until.remove(&user).is_some()
-        });
+        // Said with every message: nothing is made for a conversation in which nobody types.
+        if self.conversations.lock().contains_key(&conversation) {
+            self.change(conversation, hub, |typists| {
+                typists.until.remove(&user).is_some()
+            });
+        }
     }
 
     /// Who types now, by id.

@@ -141,7 +141,7 @@ impl Client {
         members: Vec<UserId>,
     ) -> Result<Row, ClientError> {
         let body = CreateGroup {
-            title,
+            title: title.into(),
             member_ids: members,
         };
         self.json(self.http().post(&["conversations"])?.json(&body))
@@ -163,7 +163,10 @@ impl Client {
         let request = self
             .http()
             .patch(&["conversations", &conversation.to_string()])?;
-        self.json(request.json(&PatchConversation { title })).await
+        let body = PatchConversation {
+            title: title.into(),
+        };
+        self.json(request.json(&body)).await
     }
 
     /// A page of the members of a conversation.

@@ -107,12 +107,22 @@ impl Presences {
 
     /// The presence of these users now.
     pub(crate) async fn of(&self, users: &[UserId]) -> Result<Vec<Presence>, StoreError> {
-        let seen: HashMap<_, _> = self.store.last_seen(users).await?.into_iter().collect();
+        let absent = self.absent(users);
+        let seen: HashMap<_, _> = match absent.as_slice() {
+            [] => HashMap::new(),
+            absent => self.store.last_seen(absent).await?.into_iter().collect(),
+        };
         let state = self.state.lock();
         Ok(users
             .iter()
             .map(|user| state.presence(*user, seen.get(user).copied()))
             .collect())
+    }
+
+    fn absent(&self, users: &[UserId]) -> Vec<UserId> {
+        let state = self.state.lock();
+        let absent = users.iter().filter(|user| !state.there.contains_key(user));
+        absent.copied().collect()
     }
 
     /// What time brings: ends graces, and notes when those who are there were seen. To be called several times a second.

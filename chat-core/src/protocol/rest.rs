@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ConversationId, Entry, Profile, Role, Row, Seq, Title, UserId};
+use crate::model::{ConversationId, Entry, Profile, Role, Row, Seq, UserId};
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,8 +69,8 @@ pub struct PatchMe {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreateGroup {
-    /// The title.
-    pub title: Title,
+    /// The title, which becomes a [`Title`](crate::model::Title) if it can.
+    pub title: String,
     /// Who belongs to it besides me.
     pub member_ids: Vec<UserId>,
 }
@@ -79,8 +79,8 @@ pub struct CreateGroup {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PatchConversation {
-    /// The new title.
-    pub title: Title,
+    /// The new title, which becomes a [`Title`](crate::model::Title) if it can.
+    pub title: String,
 }
 
 /// `PUT /conversations/{id}/members/{user_id}`.

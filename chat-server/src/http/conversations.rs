@@ -7,10 +7,9 @@ use axum::{
 };
 use chat_core::{
     model::{ConversationId, Row, Timestamp, Title, UserId},
-    protocol::rest::{KnownRows, Page, RowChanges},
+    protocol::rest::{CreateGroup, KnownRows, Page, PatchConversation, RowChanges},
     store::RowPlace,
 };
-use serde::Deserialize;
 
 use super::{
     error::ApiError,
@@ -75,19 +74,11 @@ pub(super) async fn changes(
     Ok(Json(state.chat.row_changes(caller, &body.known).await?))
 }
 
-/// A group as its founder writes it; the title is not yet known to be one.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NewGroup {
-    title: String,
-    member_ids: Vec<UserId>,
-}
-
 pub(super) async fn create(
     State(state): State<Shared>,
     Caller(caller): Caller,
     _: NoQuery,
-    Body(body): Body<NewGroup>,
+    Body(body): Body<CreateGroup>,
 ) -> Result<(StatusCode, Json<Row>), ApiError> {
     let title = title(body.title)?;
     let row = state
@@ -106,19 +97,12 @@ pub(super) async fn row(
     Ok(Json(state.chat.row(caller, conversation).await?))
 }
 
-/// What can be changed about a group.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct GroupChange {
-    title: String,
-}
-
 pub(super) async fn rename(
     State(state): State<Shared>,
     Caller(caller): Caller,
     Id(conversation): Id<ConversationId>,
     _: NoQuery,
-    Body(body): Body<GroupChange>,
+    Body(body): Body<PatchConversation>,
 ) -> Result<Json<Row>, ApiError> {
     let title = title(body.title)?;
     Ok(Json(state.chat.rename(caller, conversation, title).await?))
