@@ -12,8 +12,8 @@ use chat_core::{
         UserId,
     },
     store::{
-        Around, Committed, ConversationStore, MemoryStore, MessageLog, PresenceStore, ReadCursor,
-        Refusal, RowPlace, StoreError, StoredRow, Write,
+        Around, Committed, ConversationStore, MemoryStore, MessageLog, PresenceStore, Refusal,
+        RowPlace, StoreError, StoredRow, Write,
     },
 };
 
@@ -121,15 +121,6 @@ impl ConversationStore for CountingStore {
 
     async fn row_heads(&self, user: UserId) -> Result<Vec<(ConversationId, Seq, u64)>, StoreError> {
         self.inner.row_heads(user).await
-    }
-
-    async fn mark_read(
-        &self,
-        conversation: ConversationId,
-        user: UserId,
-        seq: Seq,
-    ) -> Result<Option<ReadCursor>, StoreError> {
-        self.inner.mark_read(conversation, user, seq).await
     }
 
     async fn sharing_with(

@@ -24,13 +24,13 @@ pub struct Scene {
 
 /// Whether the act is permitted to its author.
 ///
-/// Every member may send and may leave. Admins and owners add and remove plain members and change the title; only owners
+/// Every member may send, read and leave. Admins and owners add and remove plain members and change the title; only owners
 /// give and take the roles of admin and owner, and remove those who have them. A group keeps an owner as long as
 /// it has members.
 pub fn permits(scene: &Scene, act: &Act) -> Result<(), Refusal> {
     let (author, role) = scene.author;
     match act {
-        Act::Send { .. } | Act::CreateGroup { .. } => Ok(()),
+        Act::Send { .. } | Act::MarkRead { .. } | Act::CreateGroup { .. } => Ok(()),
         _ if scene.kind == ConversationKind::Direct => Err(Refusal::NotInDirect),
         Act::Rename { .. } => at_least(role, Role::Admin),
         Act::PutMember { role: wanted, .. } => {

@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     hub::Hub,
     limits::Limits,
-    model::{Entry, NodeId},
+    model::{ConversationId, Entry, NodeId, Seq, UserId},
     store::{AnyStore, Committed, Refusal, Write},
     typing::Typing,
 };
@@ -99,14 +99,22 @@ impl Committer {
         match self.store.commit(writes).await {
             Ok(results) => {
                 let mut appended = Vec::with_capacity(results.len());
-                for (asker, result) in askers.into_iter().zip(results) {
-                    if let Ok(Committed::Appended(entries)) = &result {
-                        appended.extend(entries.iter().cloned());
+                let mut read = Vec::new();
+                for ((write, asker), result) in writes.iter().zip(askers).zip(results) {
+                    match &result {
+                        Ok(Committed::Appended(entries)) => {
+                            appended.extend(entries.iter().cloned());
+                        }
+                        Ok(Committed::Read(cursor)) if cursor.moved => {
+                            read.push((write.conversation_id, write.author, cursor.seq));
+                        }
+                        _ => {}
                     }
                     // Whoever no longer waits has given up on the answer, not on the write.
                     let _ = asker.send(Ok(result));
                 }
                 self.publish(appended);
+                self.tell_of_reading(read);
             }
             Err(error) => {
                 tracing::error!(
@@ -133,12 +141,27 @@ impl Committer {
         self.hub.deliver(&entries);
         for entry in entries {
             self.policy.on_entry(&entry);
-            self.bus.publish(Envelope {
-                origin: self.node,
-                notice: Notice::Entry {
-                    entry: Box::new(entry),
-                },
+            self.tell_others(Notice::Entry {
+                entry: Box::new(entry),
             });
         }
+    }
+
+    fn tell_of_reading(&self, cursors: Vec<(ConversationId, UserId, Seq)>) {
+        for (conversation_id, user_id, seq) in cursors {
+            self.hub.read_moved(conversation_id, user_id, seq);
+            self.tell_others(Notice::Read {
+                conversation_id,
+                user_id,
+                seq,
+            });
+        }
+    }
+
+    fn tell_others(&self, notice: Notice) {
+        self.bus.publish(Envelope {
+            origin: self.node,
+            notice,
+        });
     }
 }

@@ -4,7 +4,6 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     builder::Builder,
-    bus::{Envelope, Notice},
     engine::{Engine, unknown_user},
     error::Error,
     limits::Limits,
@@ -103,7 +102,7 @@ impl Chat {
                 message,
                 repeated: true,
             }),
-            Committed::Unchanged => Err(Error::broken_store("a send changed nothing")),
+            other => Err(Error::broken_store(&format!("a send became {other:?}"))),
         }
     }
 
@@ -199,28 +198,13 @@ impl Chat {
         conversation: ConversationId,
         seq: Seq,
     ) -> Result<Seq, Error> {
-        let cursor = self
-            .engine
-            .store
-            .mark_read(conversation, reader, seq)
+        match self
+            .append(reader, conversation, Act::MarkRead { seq })
             .await?
-            .ok_or(NO_CONVERSATION)?;
-        if cursor.moved {
-            let notice = Notice::Read {
-                conversation_id: conversation,
-                user_id: reader,
-                seq: cursor.seq,
-            };
-            self.engine.bus.publish(Envelope {
-                origin: self.engine.node,
-                notice,
-            });
-            self.engine
-                .hub
-                .read_moved(conversation, reader, cursor.seq)
-                .await?;
+        {
+            Committed::Read(cursor) => Ok(cursor.seq),
+            other => Err(Error::broken_store(&format!("a cursor became {other:?}"))),
         }
-        Ok(cursor.seq)
     }
 
     /// Makes a group. Its owner need not be among `members`.
@@ -245,10 +229,13 @@ impl Chat {
         }
         let (conversation, made) = self
             .engine
-            .store
-            .direct(user, peer, Timestamp::now())
+            .to_its_end(|engine| async move {
+                let now = Timestamp::now();
+                let (conversation, made) = engine.store.direct(user, peer, now).await?;
+                engine.hub.row_changed(conversation, user);
+                Ok((conversation, made))
+            })
             .await?;
-        self.engine.hub.row_changed(conversation, user);
         Ok((self.row(user, conversation).await?, made))
     }
 

@@ -54,6 +54,25 @@ pub(crate) fn unknown_user(id: UserId) -> Profile {
 }
 
 impl Engine {
+    /// Does something that must not end half-way when its caller gives up: in a task of its own, which the engine joins.
+    pub(crate) async fn to_its_end<T, F>(
+        self: &Arc<Self>,
+        act: impl FnOnce(Arc<Self>) -> F,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        if self.stop.is_cancelled() {
+            return Err(Error::ShuttingDown);
+        }
+        let done = self.tasks.spawn(act(Arc::clone(self)));
+        done.await.unwrap_or_else(|ended| match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Error::ShuttingDown),
+        })
+    }
+
     /// The rows of these conversations in the user's list; those the user does not belong to are left out.
     pub(crate) async fn rows_of(
         &self,
@@ -143,11 +162,7 @@ pub(crate) async fn listen_to_bus(engine: Weak<Engine>) {
                         seq,
                     },
                 ..
-            }) => {
-                if let Err(error) = engine.hub.read_moved(conversation_id, user_id, seq).await {
-                    tracing::warn!(%conversation_id, %error, "a read cursor of another node is told late");
-                }
-            }
+            }) => engine.hub.read_moved(conversation_id, user_id, seq),
         }
     }
 }

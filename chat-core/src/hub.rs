@@ -51,6 +51,8 @@ struct Errands {
     rows: HashSet<ConversationId>,
     /// Rooms that may lack entries.
     repairs: HashSet<ConversationId>,
+    /// Read cursors that moved, to be told in rooms whose number of members is not known yet.
+    reads: HashMap<(ConversationId, UserId), Seq>,
 }
 
 /// When rows are told: at once, and then not again for a while.
@@ -179,23 +181,30 @@ impl Hub {
     }
 
     /// Tells of a read cursor that moved: always the user's own sessions, and in small conversations those who joined.
-    pub(crate) async fn read_moved(
-        &self,
-        conversation: ConversationId,
-        user: UserId,
-        seq: Seq,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn read_moved(&self, conversation: ConversationId, user: UserId, seq: Seq) {
         for inbox in self.users.read().get(&user).into_iter().flatten() {
             inbox.read_moved(conversation, user, seq);
             inbox.row_changed(conversation);
         }
         let Some(room) = self.existing_room(conversation) else {
-            return Ok(());
+            return;
         };
-        if self.member_count(&room).await? <= self.limits.max_members_for_reads {
-            room.for_each_inbox(|inbox| inbox.read_moved(conversation, user, seq));
+        match room.with_members(HashSet::len) {
+            Some(members) => self.tell_of_read(&room, members, user, seq),
+            None => {
+                let mut errands = self.errands.lock();
+                let newest = errands.reads.entry((conversation, user)).or_default();
+                *newest = seq.max(*newest);
+                drop(errands);
+                self.errands_waiting.notify_one();
+            }
         }
-        Ok(())
+    }
+
+    fn tell_of_read(&self, room: &Room, members: usize, user: UserId, seq: Seq) {
+        if members <= self.limits.max_members_for_reads {
+            room.for_each_inbox(|inbox| inbox.read_moved(room.id, user, seq));
+        }
     }
 
     /// Tells those who joined a conversation that the set of those who type in it changed.
@@ -315,6 +324,7 @@ impl Hub {
             let errands = mem::take(&mut *self.errands.lock());
             rows.wanted.extend(errands.rows);
             self.run_repairs(errands.repairs, &mut rows).await;
+            self.run_reads(errands.reads).await;
             self.run_rows(&mut rows).await;
             let until = rows.next_due();
             tokio::select! {
@@ -332,6 +342,21 @@ impl Hub {
                 tracing::warn!(%conversation, %error, "entries that may be missing cannot be read");
                 self.errands.lock().repairs.insert(conversation);
                 pace.retry_at = Some(Instant::now() + STORE_RETRY);
+            }
+        }
+    }
+
+    async fn run_reads(&self, reads: HashMap<(ConversationId, UserId), Seq>) {
+        for ((conversation, user), seq) in reads {
+            let Some(room) = self.existing_room(conversation) else {
+                continue;
+            };
+            match self.member_count(&room).await {
+                Ok(members) => self.tell_of_read(&room, members, user, seq),
+                // Whoever joins anew is told where the cursors are, and the next move tells the rest.
+                Err(error) => {
+                    tracing::warn!(%conversation, %error, "a read cursor is told late");
+                }
             }
         }
     }

@@ -3,8 +3,8 @@
 use std::{fmt, pin::Pin, sync::Arc};
 
 use super::{
-    Around, Committed, ConversationStore, MessageLog, PresenceStore, ReadCursor, Refusal, RowPlace,
-    Store, StoreError, StoredRow, Write,
+    Around, Committed, ConversationStore, MessageLog, PresenceStore, Refusal, RowPlace, Store,
+    StoreError, StoredRow, Write,
 };
 use crate::model::{
     ConversationId, Entry, Membership, Message, Seq, StoreEpoch, Timestamp, UserId,
@@ -75,12 +75,6 @@ trait ErasedStore: Send + Sync {
         conversations: &'a [ConversationId],
     ) -> Answer<'a, Vec<StoredRow>>;
     fn row_heads(&self, user: UserId) -> Answer<'_, Vec<(ConversationId, Seq, u64)>>;
-    fn mark_read(
-        &self,
-        conversation: ConversationId,
-        user: UserId,
-        seq: Seq,
-    ) -> Answer<'_, Option<ReadCursor>>;
     fn sharing_with<'a>(&'a self, user: UserId, others: &'a [UserId]) -> Answer<'a, Vec<UserId>>;
     fn set_last_seen<'a>(&'a self, seen: &'a [(UserId, Timestamp)]) -> Answer<'a, ()>;
     fn last_seen<'a>(&'a self, users: &'a [UserId]) -> Answer<'a, Vec<(UserId, Timestamp)>>;
@@ -166,15 +160,6 @@ impl<S: Store> ErasedStore for S {
 
     fn row_heads(&self, user: UserId) -> Answer<'_, Vec<(ConversationId, Seq, u64)>> {
         Box::pin(ConversationStore::row_heads(self, user))
-    }
-
-    fn mark_read(
-        &self,
-        conversation: ConversationId,
-        user: UserId,
-        seq: Seq,
-    ) -> Answer<'_, Option<ReadCursor>> {
-        Box::pin(ConversationStore::mark_read(self, conversation, user, seq))
     }
 
     fn sharing_with<'a>(&'a self, user: UserId, others: &'a [UserId]) -> Answer<'a, Vec<UserId>> {
@@ -283,15 +268,6 @@ impl AnyStore {
         user: UserId,
     ) -> Result<Vec<(ConversationId, Seq, u64)>, StoreError> {
         self.0.row_heads(user).await
-    }
-
-    pub(crate) async fn mark_read(
-        &self,
-        conversation: ConversationId,
-        user: UserId,
-        seq: Seq,
-    ) -> Result<Option<ReadCursor>, StoreError> {
-        self.0.mark_read(conversation, user, seq).await
     }
 
     pub(crate) async fn sharing_with(

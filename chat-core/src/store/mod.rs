@@ -5,6 +5,8 @@
 
 #[cfg(feature = "testing")]
 pub mod conformance;
+#[cfg(feature = "sqlite")]
+mod decide;
 mod erased;
 mod memory;
 #[cfg(feature = "sqlite")]
@@ -89,6 +91,12 @@ pub enum Act {
         /// Which.
         title: Title,
     },
+    /// Moves the author's read cursor forward. No entry comes of it: it waits here so that a crowd that reads shares the
+    /// transactions of those who write.
+    MarkRead {
+        /// To where; beyond the head means the head.
+        seq: Seq,
+    },
 }
 
 /// What became of a [`Write`] that was accepted.
@@ -98,8 +106,19 @@ pub enum Committed {
     Appended(Vec<Entry>),
     /// A send that was accepted before under the same `client_id`, with the same content: that message, as it is now.
     Repeated(Message),
+    /// Where the read cursor is now.
+    Read(ReadCursor),
     /// All was as asked already; nothing was appended.
     Unchanged,
+}
+
+/// A read cursor after [`Act::MarkRead`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadCursor {
+    /// Where it is now.
+    pub seq: Seq,
+    /// Whether this moved it.
+    pub moved: bool,
 }
 
 /// Why a [`Write`] was not accepted. The other writes of its batch are not touched by it.
@@ -166,6 +185,8 @@ pub trait MessageLog: Send + Sync + 'static {
     ///   member too (their `rev` goes on rising), and of everybody in a new group. Changing a role, and removing, raise
     ///   the `rev` of that user. With the role they have (or `None`) it is `Unchanged`; so is `Rename` to the present
     ///   title.
+    /// - `MarkRead` moves the author's read cursor to `seq`, or to the head where that is before; never back. A move raises
+    ///   `rev`, and nothing else of the conversation changes.
     fn commit(
         &self,
         writes: &[Write],
@@ -212,15 +233,6 @@ pub struct RowPlace {
     pub last_activity_at: Timestamp,
     /// Of the last row.
     pub id: ConversationId,
-}
-
-/// A read cursor after [`ConversationStore::mark_read`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReadCursor {
-    /// Where it is now.
-    pub seq: Seq,
-    /// Whether this call moved it.
-    pub moved: bool,
 }
 
 /// Who belongs to which conversation, and how their lists look.
@@ -282,15 +294,6 @@ pub trait ConversationStore: Send + Sync + 'static {
         &self,
         user: UserId,
     ) -> impl Future<Output = Result<Vec<(ConversationId, Seq, u64)>, StoreError>> + Send;
-
-    /// Moves the user's read cursor forward to `seq`, or to the head where that is before; never back. A move raises
-    /// `rev`. `None` for those who do not belong.
-    fn mark_read(
-        &self,
-        conversation: ConversationId,
-        user: UserId,
-        seq: Seq,
-    ) -> impl Future<Output = Result<Option<ReadCursor>, StoreError>> + Send;
 
     /// Those of `others` who now share a conversation with `user` (who shares one with themselves), in any order.
     fn sharing_with(

@@ -279,7 +279,8 @@ async fn behind_a_lock_that_stays_nothing_is_acknowledged() {
         matches!(refused, Err(StoreError::Unavailable(_))),
         "{refused:?}"
     );
-    let refused = store.mark_read(id, me, 1).await;
+    let mark_read = write(id, me, Act::MarkRead { seq: 1 });
+    let refused = store.commit(&[mark_read]).await;
     assert!(
         matches!(refused, Err(StoreError::Unavailable(_))),
         "{refused:?}"

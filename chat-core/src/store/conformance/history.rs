@@ -1,9 +1,9 @@
 //! Reading the log: entries and messages by place.
 
-use super::{commit, create, group, rename, say};
+use super::{commit, create, group, mark_read, rename, say};
 use crate::{
     model::{ConversationId, Message, Seq, UserId},
-    store::{Around, Store},
+    store::{Around, Refusal, Store},
 };
 
 /// Reading on from the last entry of each page gives the whole log once.
@@ -109,7 +109,8 @@ pub async fn what_does_not_exist_is_empty(store: impl Store) {
     assert_eq!(store.membership(nowhere, me).await.unwrap(), None);
     assert_eq!(store.member_ids(nowhere).await.unwrap(), None);
     assert_eq!(store.members(nowhere, None, 5).await.unwrap(), []);
-    assert_eq!(store.mark_read(nowhere, me, 5).await.unwrap(), None);
+    let refused = commit(&store, mark_read(nowhere, me, 5)).await;
+    assert_eq!(refused, Err(Refusal::ConversationNotFound));
     assert_eq!(store.rows(me, None, 5).await.unwrap(), []);
     assert_eq!(store.rows_of(me, &[nowhere]).await.unwrap(), []);
     assert_eq!(store.rows_of(me, &[]).await.unwrap(), []);

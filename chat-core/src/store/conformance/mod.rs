@@ -36,7 +36,7 @@ pub use rows::*;
 
 use super::{Act, Committed, Refusal, Store, StoredRow, Write};
 use crate::model::{
-    ClientId, ConversationId, Draft, Message, MessageId, Role, Timestamp, Title, UserId,
+    ClientId, ConversationId, Draft, Message, MessageId, Role, Seq, Timestamp, Title, UserId,
 };
 
 /// Makes a module of tests, one for each thing that a store promises; see [`conformance`](crate::store::conformance).
@@ -149,6 +149,10 @@ fn remove(conversation: ConversationId, author: UserId, user_id: UserId) -> Writ
 fn rename(conversation: ConversationId, author: UserId, text: &str) -> Write {
     let title = title(text);
     write(conversation, author, Act::Rename { title })
+}
+
+fn mark_read(conversation: ConversationId, author: UserId, seq: Seq) -> Write {
+    write(conversation, author, Act::MarkRead { seq })
 }
 
 fn title(text: &str) -> Title {

@@ -8,7 +8,7 @@ use crate::{
         Change, ClientId, Conversation, ConversationId, ConversationKind, Draft, Entry, Membership,
         Message, MessageId, Mine, Role, Row, Seq, Timestamp, Title, Unread, UserId,
     },
-    store::{Act, Around, Committed, Refusal, RowPlace, StoredRow, Write},
+    store::{Act, Around, Committed, ReadCursor, Refusal, RowPlace, StoredRow, Write},
 };
 
 #[derive(Debug)]
@@ -112,6 +112,7 @@ impl StoredConversation {
                 self.permit(write, role, None)?;
                 Ok(self.rename(write, title))
             }
+            Act::MarkRead { seq } => Ok(self.mark_read(write.author, *seq)),
         }
     }
 
@@ -244,16 +245,20 @@ impl StoredConversation {
         entry
     }
 
-    pub(super) fn mark_read(&mut self, user: UserId, seq: Seq) -> Option<(Seq, bool)> {
-        let head = self.head();
-        let place = self.members.get_mut(&user).filter(|place| place.active)?;
-        let seq = seq.min(head);
+    fn mark_read(&mut self, user: UserId, seq: Seq) -> Committed {
+        let seq = seq.min(self.head());
+        let Some(place) = self.members.get_mut(&user) else {
+            return Committed::Unchanged;
+        };
         let moved = seq > place.read_seq;
         if moved {
             place.read_seq = seq;
             place.rev += 1;
         }
-        Some((place.read_seq, moved))
+        Committed::Read(ReadCursor {
+            seq: place.read_seq,
+            moved,
+        })
     }
 
     pub(super) fn head(&self) -> Seq {

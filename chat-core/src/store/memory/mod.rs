@@ -12,8 +12,8 @@ use conversation::StoredConversation;
 use parking_lot::Mutex;
 
 use super::{
-    Act, Around, Committed, ConversationStore, MessageLog, PresenceStore, ReadCursor, Refusal,
-    RowPlace, StoreError, StoredRow, Write,
+    Act, Around, Committed, ConversationStore, MessageLog, PresenceStore, Refusal, RowPlace,
+    StoreError, StoredRow, Write,
 };
 use crate::model::{
     Change, ConversationId, Entry, Membership, Message, Seq, StoreEpoch, Timestamp, UserId,
@@ -251,18 +251,6 @@ impl ConversationStore for MemoryStore {
         Ok(visible
             .map(|it| (it.row_place().id, it.head(), it.rev(user)))
             .collect())
-    }
-
-    async fn mark_read(
-        &self,
-        conversation: ConversationId,
-        user: UserId,
-        seq: Seq,
-    ) -> Result<Option<ReadCursor>, StoreError> {
-        let mut state = self.0.lock();
-        let conversation = state.conversations.get_mut(&conversation);
-        let cursor = conversation.and_then(|conversation| conversation.mark_read(user, seq));
-        Ok(cursor.map(|(seq, moved)| ReadCursor { seq, moved }))
     }
 
     async fn sharing_with(

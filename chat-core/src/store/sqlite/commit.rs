@@ -9,7 +9,6 @@ use sqlx::{
 use uuid::Uuid;
 
 use super::{
-    batch::{Batch, Head, Place},
     decode::Columns,
     encode::{self, hex},
     error::store_error,
@@ -17,7 +16,10 @@ use super::{
 };
 use crate::{
     model::{Change, Entry, MessageId, UserId},
-    store::{Act, Committed, Refusal, StoreError, Write},
+    store::{
+        Act, Committed, Refusal, StoreError, Write,
+        decide::{Head, Loaded, Place},
+    },
 };
 
 pub(super) const CONVERSATIONS: &str = "
@@ -71,22 +73,22 @@ pub(super) async fn commit(
     }
     let mut connection = Writing::acquire(pool).await.map_err(store_error)?;
     let mut transaction = connection.begin().await.map_err(store_error)?;
-    let mut batch = load(&mut transaction, writes).await?;
-    let results: Vec<_> = writes.iter().map(|write| batch.apply(write)).collect();
-    store(&mut transaction, &batch, &results)
+    let mut loaded = load(&mut transaction, writes).await?;
+    let results: Vec<_> = writes.iter().map(|write| loaded.apply(write)).collect();
+    store(&mut transaction, &loaded, &results)
         .await
         .map_err(store_error)?;
     transaction.commit().await.map_err(store_error)?;
     Ok(results)
 }
 
-async fn load(connection: &mut SqliteConnection, writes: &[Write]) -> Result<Batch, StoreError> {
-    let mut batch = Batch::default();
+async fn load(connection: &mut SqliteConnection, writes: &[Write]) -> Result<Loaded, StoreError> {
+    let mut loaded = Loaded::default();
     let ids = encode::ids(writes.iter().map(|write| write.conversation_id.as_uuid()));
     for row in fetch(connection, CONVERSATIONS, ids).await? {
         let columns = Columns(&row);
         let id = columns.conversation_id("id")?;
-        batch.conversations.insert(id, head(&columns)?);
+        loaded.conversations.insert(id, head(&columns)?);
     }
     for row in fetch(connection, MEMBERS, concerned(writes)).await? {
         let columns = Columns(&row);
@@ -94,14 +96,14 @@ async fn load(connection: &mut SqliteConnection, writes: &[Write]) -> Result<Bat
             columns.conversation_id("conversation_id")?,
             columns.user_id("user_id")?,
         );
-        batch.members.insert(key, place(&columns)?);
+        loaded.members.insert(key, place(&columns)?);
     }
     let sends = sends(writes);
     if !sends.is_empty() {
         for row in fetch(connection, SENDS, encode::list(sends)).await? {
             let sent = Columns(&row).message()?;
             let key = (sent.conversation_id, sent.sender_id, sent.client_id);
-            batch.sends.insert(key, sent);
+            loaded.sends.insert(key, sent);
         }
     }
     let replied: Vec<Uuid> = writes.iter().filter_map(replied).collect();
@@ -110,10 +112,10 @@ async fn load(connection: &mut SqliteConnection, writes: &[Write]) -> Result<Bat
             let columns = Columns(&row);
             let conversation = columns.conversation_id("conversation_id")?;
             let message = MessageId::from_uuid(columns.get("message_id")?);
-            batch.replied.insert((conversation, message));
+            loaded.replied.insert((conversation, message));
         }
     }
-    Ok(batch)
+    Ok(loaded)
 }
 
 async fn fetch(
@@ -188,15 +190,14 @@ fn place(columns: &Columns<'_>) -> Result<Place, StoreError> {
 /// Conversations first: the other tables refer to them.
 async fn store(
     connection: &mut SqliteConnection,
-    batch: &Batch,
+    loaded: &Loaded,
     results: &[Result<Committed, Refusal>],
 ) -> sqlx::Result<()> {
-    let conversations: Vec<Value> = changed_conversations(batch);
-    if conversations.is_empty() {
-        return Ok(());
+    let conversations = changed_conversations(loaded);
+    if !conversations.is_empty() {
+        execute(connection, STORE_CONVERSATIONS, conversations).await?;
     }
-    execute(connection, STORE_CONVERSATIONS, conversations).await?;
-    let members = changed_members(batch);
+    let members = changed_members(loaded);
     if !members.is_empty() {
         execute(connection, STORE_MEMBERS, members).await?;
     }
@@ -228,8 +229,8 @@ async fn execute(
     Ok(())
 }
 
-fn changed_conversations(batch: &Batch) -> Vec<Value> {
-    let changed = batch.conversations.iter().filter(|(_, head)| head.changed);
+fn changed_conversations(loaded: &Loaded) -> Vec<Value> {
+    let changed = loaded.conversations.iter().filter(|(_, head)| head.changed);
     let values = changed.map(|(id, head)| {
         json!([
             hex(id.as_uuid()),
@@ -245,8 +246,8 @@ fn changed_conversations(batch: &Batch) -> Vec<Value> {
     values.collect()
 }
 
-fn changed_members(batch: &Batch) -> Vec<Value> {
-    let changed = batch.members.iter().filter(|(_, place)| place.changed);
+fn changed_members(loaded: &Loaded) -> Vec<Value> {
+    let changed = loaded.members.iter().filter(|(_, place)| place.changed);
     let values = changed.map(|((conversation, user), place)| {
         json!([
             hex(conversation.as_uuid()),

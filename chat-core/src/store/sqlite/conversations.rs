@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use super::{SqliteStore, decode::Columns, encode, error::store_error, transaction::Writing};
 use crate::{
     model::{ConversationId, Membership, Role, Seq, Timestamp, UserId},
-    store::{ConversationStore, ReadCursor, RowPlace, StoreError, StoredRow},
+    store::{ConversationStore, RowPlace, StoreError, StoredRow},
 };
 
 /// The rows that `$page` picks from the memberships `m` of user ?1 and their conversations `c`.
@@ -70,13 +70,6 @@ pub(super) const SHARING_WITH: &str = "
 pub(super) const MEMBERSHIP: &str = "
     SELECT user_id, role, read_seq FROM chat_members
     WHERE conversation_id = ?1 AND user_id = ?2 AND active = 1";
-
-pub(super) const MARK_READ: &str = "
-    UPDATE chat_members SET read_seq = min(?3, c.head_seq), rev = rev + 1
-    FROM chat_conversations c
-    WHERE c.id = ?1 AND conversation_id = ?1 AND user_id = ?2 AND active = 1
-        AND min(?3, c.head_seq) > read_seq
-    RETURNING read_seq";
 
 impl ConversationStore for SqliteStore {
     async fn direct(
@@ -192,24 +185,6 @@ impl ConversationStore for SqliteStore {
         rows.iter().map(head).collect()
     }
 
-    async fn mark_read(
-        &self,
-        conversation: ConversationId,
-        user: UserId,
-        seq: Seq,
-    ) -> Result<Option<ReadCursor>, StoreError> {
-        let moved = self.move_cursor(conversation, user, seq).await;
-        if let Some(row) = moved.map_err(store_error)? {
-            let seq = Columns(&row).number("read_seq")?;
-            return Ok(Some(ReadCursor { seq, moved: true }));
-        }
-        let membership = self.membership(conversation, user).await?;
-        Ok(membership.map(|membership| ReadCursor {
-            seq: membership.read_seq,
-            moved: false,
-        }))
-    }
-
     async fn sharing_with(
         &self,
         user: UserId,
@@ -282,24 +257,5 @@ impl SqliteStore {
         .await?;
         transaction.commit().await?;
         Ok((id, present.is_none()))
-    }
-
-    /// The row of the cursor if it moved.
-    async fn move_cursor(
-        &self,
-        conversation: ConversationId,
-        user: UserId,
-        seq: Seq,
-    ) -> sqlx::Result<Option<SqliteRow>> {
-        let mut connection = Writing::acquire(&self.writer).await?;
-        let mut transaction = connection.begin().await?;
-        let moved = sqlx::query(MARK_READ)
-            .bind(conversation.as_uuid())
-            .bind(user.as_uuid())
-            .bind(encode::number(seq))
-            .fetch_optional(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(moved)
     }
 }

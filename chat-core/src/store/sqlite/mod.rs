@@ -1,6 +1,5 @@
 //! The store in a SQLite database: one file, one process, nothing to install.
 
-mod batch;
 mod commit;
 mod conversations;
 mod decode;

@@ -18,7 +18,6 @@ async fn every_read_goes_through_an_index() {
         conversations::MEMBERS,
         conversations::SHARING_WITH,
         conversations::MEMBERSHIP,
-        conversations::MARK_READ,
         presence::LAST_SEEN,
         commit::CONVERSATIONS,
         commit::MEMBERS,

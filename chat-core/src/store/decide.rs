@@ -1,4 +1,4 @@
-//! What the writes of a batch do, decided in memory from what was loaded for them.
+//! What the writes of a batch do in a database, decided in memory from what was loaded for them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,15 +8,16 @@ use crate::{
         Change, ClientId, ConversationId, ConversationKind, Draft, Entry, Message, MessageId, Role,
         Seq, Timestamp, Title, UserId,
     },
-    store::{Act, Committed, Refusal, Write},
 };
+
+use super::{Act, Committed, ReadCursor, Refusal, Write};
 
 /// One send of one user in one conversation.
 pub(super) type SendKey = (ConversationId, UserId, ClientId);
 
 /// All that the writes of a batch depend on; what they change is marked, to be stored afterwards.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(super) struct Loaded {
     pub(super) conversations: HashMap<ConversationId, Head>,
     pub(super) members: HashMap<(ConversationId, UserId), Place>,
     pub(super) sends: HashMap<SendKey, Message>,
@@ -46,7 +47,7 @@ pub(super) struct Place {
     pub(super) changed: bool,
 }
 
-impl Batch {
+impl Loaded {
     /// Decides one write, seeing what the earlier ones did; a refusal changes nothing.
     pub(super) fn apply(&mut self, write: &Write) -> Result<Committed, Refusal> {
         if let Act::CreateGroup { title, members } = &write.act {
@@ -76,6 +77,7 @@ impl Batch {
             Act::PutMember { user_id, role } => Ok(self.put_member(write, *user_id, target, *role)),
             Act::RemoveMember { user_id } => Ok(self.remove_member(write, *user_id)),
             Act::Rename { title } => Ok(self.rename(write, title)),
+            Act::MarkRead { seq } => Ok(self.mark_read(write, *seq)),
             Act::CreateGroup { .. } => Err(Refusal::ConversationNotFound),
         }
     }
@@ -201,6 +203,20 @@ impl Batch {
         Committed::Appended(vec![
             self.append(write, |_| Change::ConversationRenamed { title, by }),
         ])
+    }
+
+    fn mark_read(&mut self, write: &Write, seq: Seq) -> Committed {
+        let head = self.conversations.get(&write.conversation_id);
+        let seq = seq.min(head.map_or(0, |head| head.seq));
+        let before = self.place(write, write.author).map_or(0, |it| it.read_seq);
+        let moved = seq > before;
+        if moved {
+            self.change(write, write.author, |author| author.read_seq = seq);
+        }
+        Committed::Read(ReadCursor {
+            seq: seq.max(before),
+            moved,
+        })
     }
 
     fn join(&mut self, write: &Write, user_id: UserId, role: Role) -> Entry {
