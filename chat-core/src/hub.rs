@@ -1,7 +1,7 @@
 //! The rooms and sessions of this node, and the one door through which entries reach them.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     mem,
     sync::Arc,
     time::Duration,
@@ -16,10 +16,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     frame::Frame,
+    herald::Herald,
     inbox::Inbox,
     limits::Limits,
     model::{Change, ConversationId, Entry, Seq, UserId},
-    room::{Attachment, Room},
+    room::{Attachment, Room, Told},
     store::{AnyStore, StoreError},
     window::Pushed,
 };
@@ -40,6 +41,7 @@ pub(crate) struct Hub {
     limits: Arc<Limits>,
     rooms: RwLock<HashMap<ConversationId, Arc<Room>>>,
     users: RwLock<HashMap<UserId, Vec<Arc<Inbox>>>>,
+    herald: Arc<Herald>,
     errands: Mutex<Errands>,
     errands_waiting: Notify,
 }
@@ -48,49 +50,55 @@ pub(crate) struct Hub {
 #[derive(Debug, Default)]
 struct Errands {
     /// Conversations whose row changed for all members.
-    rows: HashSet<ConversationId>,
+    rows: BTreeSet<ConversationId>,
     /// Rooms that may lack entries.
-    repairs: HashSet<ConversationId>,
+    repairs: BTreeSet<ConversationId>,
     /// Read cursors that moved, to be told in rooms whose number of members is not known yet.
-    reads: HashMap<(ConversationId, UserId), Seq>,
+    reads: BTreeMap<(ConversationId, UserId), Seq>,
 }
 
-/// When rows are told: at once, and then not again for a while.
+/// The errands that the task has taken on, and when.
 #[derive(Debug, Default)]
-struct RowPace {
-    wanted: HashSet<ConversationId>,
-    /// Until when a conversation that was told of is to wait.
+struct Agenda {
+    errands: Errands,
+    /// Until when a conversation whose rows were told is to wait: told at once, and then not again for a while.
     waits: HashMap<ConversationId, Instant>,
-    /// When repairs that failed are to be tried again.
-    retry_at: Option<Instant>,
+    /// The store failed: nothing is tried before this.
+    paused_until: Option<Instant>,
 }
 
-impl RowPace {
-    fn take_due(&mut self) -> Vec<ConversationId> {
-        let now = Instant::now();
-        self.waits.retain(|_, until| *until > now);
-        self.retry_at = self.retry_at.filter(|at| *at > now);
-        let waits = &self.waits;
-        self.wanted
-            .extract_if(|conversation| !waits.contains_key(conversation))
-            .collect()
+impl Agenda {
+    fn take_on(&mut self, mut more: Errands) {
+        self.errands.rows.append(&mut more.rows);
+        self.errands.repairs.append(&mut more.repairs);
+        self.errands.reads.append(&mut more.reads);
     }
 
-    fn told(&mut self, conversation: ConversationId, pause: Duration) {
-        self.waits.insert(conversation, Instant::now() + pause);
+    fn is_paused(&mut self) -> bool {
+        self.paused_until = self.paused_until.filter(|until| *until > Instant::now());
+        self.paused_until.is_some()
+    }
+
+    fn due_rows(&mut self) -> Vec<ConversationId> {
+        let now = Instant::now();
+        self.waits.retain(|_, until| *until > now);
+        let rows = self.errands.rows.iter().copied();
+        rows.filter(|id| !self.waits.contains_key(id)).collect()
     }
 
     fn next_due(&self) -> Option<Instant> {
-        let rows = self.wanted.iter().filter_map(|id| self.waits.get(id)).min();
-        rows.into_iter().chain(&self.retry_at).min().copied()
+        let rows = self.errands.rows.iter();
+        let rows = rows.filter_map(|id| self.waits.get(id)).min();
+        self.paused_until.or(rows.copied())
     }
 }
 
 impl Hub {
-    pub(crate) fn new(store: AnyStore, limits: Arc<Limits>) -> Self {
+    pub(crate) fn new(store: AnyStore, herald: Arc<Herald>, limits: Arc<Limits>) -> Self {
         Self {
             store,
             limits,
+            herald,
             rooms: RwLock::default(),
             users: RwLock::default(),
             errands: Mutex::default(),
@@ -118,7 +126,7 @@ impl Hub {
             }
         }
         for room in &moved {
-            room.announce(&self.limits);
+            self.announce(room);
         }
         if !moved.is_empty() {
             self.errands
@@ -126,6 +134,13 @@ impl Hub {
                 .rows
                 .extend(moved.iter().map(|room| room.id));
             self.errands_waiting.notify_one();
+        }
+    }
+
+    fn announce(&self, room: &Arc<Room>) {
+        match room.announce(&self.limits) {
+            Told::Everyone => {}
+            Told::Nobody => self.herald.call(Arc::clone(room)),
         }
     }
 
@@ -144,7 +159,7 @@ impl Hub {
             Pushed::Appended => {}
             Pushed::Known => return false,
             Pushed::Gap => {
-                self.suspect(room);
+                self.suspect_room(room);
                 return false;
             }
         }
@@ -175,7 +190,7 @@ impl Hub {
     }
 
     /// Tells the sessions of all members that their row of a conversation changed.
-    fn rows_changed(&self, conversation: ConversationId) {
+    pub(crate) fn rows_changed(&self, conversation: ConversationId) {
         self.errands.lock().rows.insert(conversation);
         self.errands_waiting.notify_one();
     }
@@ -189,15 +204,14 @@ impl Hub {
         let Some(room) = self.existing_room(conversation) else {
             return;
         };
-        match room.with_members(HashSet::len) {
-            Some(members) => self.tell_of_read(&room, members, user, seq),
-            None => {
-                let mut errands = self.errands.lock();
-                let newest = errands.reads.entry((conversation, user)).or_default();
-                *newest = seq.max(*newest);
-                drop(errands);
-                self.errands_waiting.notify_one();
-            }
+        if let Some(members) = room.with_members(HashSet::len) {
+            self.tell_of_read(&room, members, user, seq);
+        } else {
+            let mut errands = self.errands.lock();
+            let newest = errands.reads.entry((conversation, user)).or_default();
+            *newest = seq.max(*newest);
+            drop(errands);
+            self.errands_waiting.notify_one();
         }
     }
 
@@ -218,11 +232,27 @@ impl Hub {
     pub(crate) fn suspect_all(&self) {
         let rooms: Vec<_> = self.rooms.read().values().map(Arc::clone).collect();
         for room in rooms {
-            self.suspect(&room);
+            self.suspect_room(&room);
         }
     }
 
-    fn suspect(&self, room: &Room) {
+    /// Lets a room compare itself with the store.
+    pub(crate) fn suspect(&self, conversation: ConversationId) {
+        if let Some(room) = self.existing_room(conversation) {
+            self.suspect_room(&room);
+        }
+    }
+
+    /// A log is known to reach this far; a room that does not is compared with the store.
+    pub(crate) fn reaches(&self, conversation: ConversationId, seq: Seq) {
+        if let Some(room) = self.existing_room(conversation)
+            && room.head().is_some_and(|head| head < seq)
+        {
+            self.suspect_room(&room);
+        }
+    }
+
+    fn suspect_room(&self, room: &Room) {
         if room.set_suspect() {
             self.errands.lock().repairs.insert(room.id);
             self.errands_waiting.notify_one();
@@ -266,8 +296,9 @@ impl Hub {
         }
     }
 
-    /// Tells every session that this was all.
+    /// Tells every session that this was all. The tasks that deliver have ended by now.
     pub(crate) fn close_sessions(&self) {
+        self.herald.finish();
         for inbox in self.users.read().values().flatten() {
             inbox.close();
         }
@@ -319,14 +350,16 @@ impl Hub {
 
     /// Does the errands until told to stop. Owned by the engine, which joins it.
     pub(crate) async fn run(&self, stop: CancellationToken) {
-        let mut rows = RowPace::default();
+        let mut agenda = Agenda::default();
         while !stop.is_cancelled() {
-            let errands = mem::take(&mut *self.errands.lock());
-            rows.wanted.extend(errands.rows);
-            self.run_repairs(errands.repairs, &mut rows).await;
-            self.run_reads(errands.reads).await;
-            self.run_rows(&mut rows).await;
-            let until = rows.next_due();
+            agenda.take_on(mem::take(&mut *self.errands.lock()));
+            if !agenda.is_paused()
+                && let Err(error) = self.work_off(&mut agenda).await
+            {
+                tracing::warn!(%error, "what was to be looked up in the store waits");
+                agenda.paused_until = Some(Instant::now() + STORE_RETRY);
+            }
+            let until = agenda.next_due();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -336,48 +369,47 @@ impl Hub {
         }
     }
 
-    async fn run_repairs(&self, repairs: HashSet<ConversationId>, pace: &mut RowPace) {
-        for conversation in repairs {
-            if let Err(error) = self.repair(conversation).await {
-                tracing::warn!(%conversation, %error, "entries that may be missing cannot be read");
-                self.errands.lock().repairs.insert(conversation);
-                pace.retry_at = Some(Instant::now() + STORE_RETRY);
-            }
+    /// An errand is struck off when it is done, so that nothing is forgotten when the store fails.
+    async fn work_off(&self, agenda: &mut Agenda) -> Result<(), StoreError> {
+        while let Some(&conversation) = agenda.errands.repairs.first() {
+            unless_corrupt(conversation, self.repair(conversation).await)?;
+            agenda.errands.repairs.remove(&conversation);
         }
+        while let Some((&(conversation, user), &seq)) = agenda.errands.reads.first_key_value() {
+            let told = self.tell_of_read_late(conversation, user, seq).await;
+            unless_corrupt(conversation, told)?;
+            agenda.errands.reads.remove(&(conversation, user));
+        }
+        for conversation in agenda.due_rows() {
+            unless_corrupt(conversation, self.tell_rows(conversation).await)?;
+            agenda.errands.rows.remove(&conversation);
+            // A little longer than a session waits between two, so that none of them has to hold one back.
+            let pause = self.limits.row_interval.mul_f32(1.1);
+            agenda.waits.insert(conversation, Instant::now() + pause);
+        }
+        Ok(())
     }
 
-    async fn run_reads(&self, reads: HashMap<(ConversationId, UserId), Seq>) {
-        for ((conversation, user), seq) in reads {
-            let Some(room) = self.existing_room(conversation) else {
-                continue;
-            };
-            match self.member_count(&room).await {
-                Ok(members) => self.tell_of_read(&room, members, user, seq),
-                // Whoever joins anew is told where the cursors are, and the next move tells the rest.
-                Err(error) => {
-                    tracing::warn!(%conversation, %error, "a read cursor is told late");
-                }
-            }
+    async fn tell_of_read_late(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+        seq: Seq,
+    ) -> Result<(), StoreError> {
+        if let Some(room) = self.existing_room(conversation) {
+            let members = self.member_count(&room).await?;
+            self.tell_of_read(&room, members, user, seq);
         }
+        Ok(())
     }
 
-    /// Marks the rows whose time has come in the lists of all members who are here.
-    async fn run_rows(&self, pace: &mut RowPace) {
-        for conversation in pace.take_due() {
-            let room = self.room(conversation);
-            match self.learn_members(&room).await {
-                Ok(()) => {
-                    self.mark_rows(&room);
-                    // A little longer than a session waits between two, so that none of them has to hold one back.
-                    pace.told(conversation, self.limits.row_interval.mul_f32(1.1));
-                }
-                Err(error) => {
-                    tracing::warn!(%conversation, %error, "the members to be told cannot be read");
-                    pace.wanted.insert(conversation);
-                    pace.told(conversation, STORE_RETRY);
-                }
-            }
+    /// Marks the row in the lists of all members who are here.
+    async fn tell_rows(&self, conversation: ConversationId) -> Result<(), StoreError> {
+        if let Some(room) = self.room_concerned(conversation) {
+            self.learn_members(&room).await?;
+            self.mark_rows(&room);
         }
+        Ok(())
     }
 
     fn mark_rows(&self, room: &Room) {
@@ -409,7 +441,7 @@ impl Hub {
         Ok(())
     }
 
-    async fn catch_up(&self, room: &Room) -> Result<(), StoreError> {
+    async fn catch_up(&self, room: &Arc<Room>) -> Result<(), StoreError> {
         loop {
             let Some(head) = self.store.head(room.id).await? else {
                 return Ok(());
@@ -423,6 +455,7 @@ impl Hub {
             if head - known > self.limits.window_entries as u64 {
                 room.learn_head(head);
                 room.forget_members();
+                self.announce(room);
                 self.rows_changed(room.id);
                 return Ok(());
             }
@@ -435,6 +468,20 @@ impl Hub {
     }
 }
 
+/// What cannot be read now can be read later, but not what is broken: nobody else waits for that.
+fn unless_corrupt(
+    conversation: ConversationId,
+    outcome: Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    match outcome {
+        Err(StoreError::Corrupt(what)) => {
+            tracing::error!(%conversation, what, "a conversation cannot be read");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -443,7 +490,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn rooms_appear_when_needed_and_vanish_when_idle() {
         let limits = Arc::new(Limits::default());
-        let hub = Hub::new(AnyStore::new(MemoryStore::default()), Arc::clone(&limits));
+        let hub = Hub::new(
+            AnyStore::new(MemoryStore::default()),
+            Arc::default(),
+            Arc::clone(&limits),
+        );
         let inbox = Arc::new(Inbox::new(UserId::new()));
         let attachment = hub.attach(ConversationId::new(), &inbox);
         let idle = async || {

@@ -12,7 +12,7 @@ mod memory;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 pub(crate) use erased::AnyStore;
 pub use memory::MemoryStore;
@@ -31,6 +31,9 @@ pub enum StoreError {
     /// The store is not to be had now; the same call may succeed later.
     #[error("the store is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The store did not answer within this time. Whether what was asked takes place is not known.
+    #[error("the store did not answer within {0:?}")]
+    NoAnswer(Duration),
     /// What the store holds is not what was ever written to it.
     #[error("the store holds what it should not: {0}")]
     Corrupt(String),
