@@ -30,8 +30,8 @@ use tokio::{
 const WORKERS: usize = 2;
 const PAIRS: usize = 12;
 const SEGMENT: Duration = Duration::from_millis(1_500);
-/// Between two segments: everything that is under way arrives.
-const SETTLE: Duration = Duration::from_millis(400);
+/// Between two segments everything that is under way arrives: no more than a tenth of a processor is at work.
+const SETTLE: Duration = Duration::from_millis(200);
 
 const GIANT_RECEIVERS: usize = 20_000;
 const GIANT_BEAT: Duration = Duration::from_millis(5);
@@ -83,12 +83,12 @@ fn stuck_among_many() {
         stuck.send(one_is_stuck).unwrap();
         let mut beat = Beat::new(CROWD_BEAT, || crowd.say(&runtime));
         drive(&mut [&mut beat]);
-        thread::sleep(SETTLE);
+        settle();
         // The one that is stuck is not one of the others, whatever it does.
         let ages = crowd.readers[1..].iter().flat_map(|reader| reader.take());
         comparison.add(segment, one_is_stuck, ages);
         stuck.send(false).unwrap();
-        thread::sleep(SETTLE);
+        settle();
         crowd.readers[0].take();
     }
     assert!(crowd.everyone_has_everything(), "somebody lacks something");
@@ -114,7 +114,7 @@ fn small_beside_giant(name: &str, limits: Limits) {
         }
         (small, giant)
     });
-    thread::sleep(Duration::from_secs(2));
+    settle();
     let (mut comparison, mut giant_ages) = (Comparison::default(), Vec::new());
     for segment in 0..=2 * PAIRS {
         let beside = segment % 2 == 1;
@@ -129,20 +129,19 @@ fn small_beside_giant(name: &str, limits: Limits) {
         } else {
             drive(&mut [&mut small_beat]);
         }
-        thread::sleep(SETTLE);
+        settle();
         let ages = small
             .iter()
             .flat_map(|room| &room.readers)
             .flat_map(|r| r.take());
         comparison.add(segment, beside, ages);
-        // One that is overrun goes on for a while.
-        while !giant.everyone_has_everything() {
-            thread::sleep(SETTLE);
-        }
         giant_ages.extend(giant.readers.iter().flat_map(|reader| reader.take()));
     }
     assert!(
-        small.iter().all(Crowd::everyone_has_everything),
+        small
+            .iter()
+            .chain([&giant])
+            .all(Crowd::everyone_has_everything),
         "somebody lacks something"
     );
     comparison.print(name);
@@ -152,6 +151,17 @@ fn small_beside_giant(name: &str, limits: Limits) {
         "  the giant room: {GIANT_RECEIVERS} receivers, a message each {GIANT_BEAT:?}: {deliveries} deliveries, each \
          receiver in order; {giant_ages}"
     );
+}
+
+/// Waits until nothing is left to do.
+fn settle() {
+    loop {
+        let before = benches::cpu_time();
+        thread::sleep(SETTLE);
+        if benches::cpu_time() - before < SETTLE / 10 {
+            return;
+        }
+    }
 }
 
 fn runtime() -> Runtime {
