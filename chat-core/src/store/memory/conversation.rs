@@ -26,6 +26,8 @@ pub(super) struct StoredConversation {
     log: Vec<Entry>,
     /// Former members too, so that their `rev` goes on rising.
     members: BTreeMap<UserId, Place>,
+    /// How many of them are members now: each row says so, and a large group has many rows.
+    member_count: u64,
     message_seqs: HashMap<MessageId, Seq>,
     sends: HashMap<(UserId, ClientId), Seq>,
 }
@@ -73,6 +75,7 @@ impl StoredConversation {
             last_message_seq: None,
             log: Vec::new(),
             members: BTreeMap::new(),
+            member_count: 0,
             message_seqs: HashMap::new(),
             sends: HashMap::new(),
         }
@@ -81,7 +84,7 @@ impl StoredConversation {
     pub(super) fn direct(id: ConversationId, pair: [UserId; 2], at: Timestamp) -> Self {
         let mut direct = Self::new(id, ConversationKind::Direct, at);
         for user in pair {
-            direct.members.insert(user, Place::new(Role::Member, 0));
+            direct.insert_member(user, Place::new(Role::Member, 0));
         }
         direct
     }
@@ -96,6 +99,11 @@ impl StoredConversation {
             }
         }
         (group, Committed::Appended(entries))
+    }
+
+    fn insert_member(&mut self, user: UserId, place: Place) {
+        let former = self.members.insert(user, place);
+        self.member_count += u64::from(former.is_none_or(|former| !former.active));
     }
 
     pub(super) fn open(&mut self, user: UserId) {
@@ -212,6 +220,7 @@ impl StoredConversation {
 
     fn remove_member(&mut self, write: &Write, user: UserId) -> Committed {
         if let Some(place) = self.members.get_mut(&user) {
+            self.member_count -= u64::from(place.active);
             place.active = false;
             place.rev += 1;
         }
@@ -232,7 +241,7 @@ impl StoredConversation {
         let former = self.members.get(&user).map_or(0, |former| former.rev);
         let mut place = Place::new(role, self.head());
         place.rev += former;
-        self.members.insert(user, place);
+        self.insert_member(user, place);
         let by = write.author;
         self.push(
             write.at,
@@ -364,7 +373,7 @@ impl StoredConversation {
             kind: self.kind,
             title: self.title.clone().map(String::from),
             peer: None,
-            member_count: count(self.active()),
+            member_count: self.member_count,
             head_seq: self.head(),
             last_message: self
                 .last_message_seq
