@@ -18,7 +18,7 @@ use super::{Hub, STORE_RETRY, unless_corrupt};
 use crate::{
     herald::behind_those_who_are_ready,
     inbox::{Inbox, RowMark},
-    model::{ConversationId, UserId},
+    model::{Conversation, ConversationId, Mine, Unread, UserId},
     store::StoreError,
 };
 
@@ -26,6 +26,8 @@ use crate::{
 const CROWD: usize = 8;
 /// How many members are looked up at once.
 const CROWD_PAGE: usize = 500;
+/// How many of them are told at once: each renders the row, and small rooms must not wait for many of these.
+const CROWD_STEP: usize = 32;
 /// The longest time between two rounds of the same row: a client's unread is right within 2 s.
 const SLOWEST: Duration = Duration::from_millis(1_500);
 
@@ -120,7 +122,6 @@ impl Hub {
         }
         for some in present.chunks(CROWD_PAGE) {
             unless_corrupt(conversation, self.tell_crowd(conversation, some).await)?;
-            behind_those_who_are_ready().await;
         }
         Ok(())
     }
@@ -156,23 +157,27 @@ impl Hub {
             .into_iter()
             .map(|row| (row.user_id, (row.me, row.unread)))
             .collect();
-        for (user, inboxes) in crowd {
-            let row = shared.as_ref().zip(rows.remove(user));
-            for inbox in inboxes {
-                // Who is not among them has left: their session finds out for itself.
-                inbox.mark_row(
-                    conversation,
-                    match &row {
-                        Some((conversation, (me, unread))) => RowMark::Known {
-                            conversation: Arc::clone(conversation),
-                            me: me.clone(),
-                            unread: *unread,
-                        },
-                        None => RowMark::Changed,
-                    },
-                );
+        for some in crowd.chunks(CROWD_STEP) {
+            for (user, inboxes) in some {
+                let row = shared.as_ref().zip(rows.remove(user));
+                for inbox in inboxes {
+                    inbox.mark_row(conversation, mark(row.as_ref()));
+                }
             }
+            behind_those_who_are_ready().await;
         }
         Ok(())
+    }
+}
+
+/// Who has no row has left: their session finds out for itself.
+fn mark(row: Option<&(&Arc<Conversation>, (Mine, Unread))>) -> RowMark {
+    match row {
+        Some((conversation, (me, unread))) => RowMark::Known {
+            conversation: Arc::clone(conversation),
+            me: me.clone(),
+            unread: *unread,
+        },
+        None => RowMark::Changed,
     }
 }
