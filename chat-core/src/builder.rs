@@ -118,7 +118,11 @@ impl Builder {
         // Each task ends with `stop` or with the queue; `Chat::shutdown` waits for all of them.
         engine.tasks.spawn(committer.run(queue));
         let (hub, stop) = (Arc::clone(&engine.hub), engine.stop.clone());
-        engine.tasks.spawn(async move { hub.run(stop).await });
+        engine
+            .tasks
+            .spawn(async move { hub.run_errands(stop).await });
+        let (hub, stop) = (Arc::clone(&engine.hub), engine.stop.clone());
+        engine.tasks.spawn(async move { hub.run_rows(stop).await });
         let stop = engine.stop.clone();
         engine.tasks.spawn(async move { herald.run(stop).await });
         engine

@@ -54,7 +54,7 @@ impl Herald {
 
 /// Lets all tasks run that are ready now. A task that wakes itself while it runs goes to the end of its worker's queue,
 /// whereas `yield_now` lets it wait until that worker has nothing to do, or for many tasks more.
-async fn behind_those_who_are_ready() {
+pub(crate) async fn behind_those_who_are_ready() {
     let mut waited = false;
     poll_fn(|context| {
         if mem::replace(&mut waited, true) {

@@ -5,8 +5,8 @@ use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Around, Committed, ConversationStore, MessageLog, PresenceStore, Refusal, RowPlace, Store,
-    StoreError, StoredRow, Write,
+    Around, Committed, ConversationStore, GroupRows, MessageLog, PresenceStore, Refusal, RowPlace,
+    Store, StoreError, StoredRow, Write,
 };
 use crate::model::{
     ConversationId, Entry, Membership, Message, Seq, StoreEpoch, Timestamp, UserId,
@@ -96,6 +96,11 @@ trait ErasedStore: Send + Sync {
         user: UserId,
         conversations: &'a [ConversationId],
     ) -> Answer<'a, Vec<StoredRow>>;
+    fn group_rows<'a>(
+        &'a self,
+        conversation: ConversationId,
+        users: &'a [UserId],
+    ) -> Answer<'a, Option<GroupRows>>;
     fn row_heads(&self, user: UserId) -> Answer<'_, Vec<(ConversationId, Seq, u64)>>;
     fn sharing_with<'a>(&'a self, user: UserId, others: &'a [UserId]) -> Answer<'a, Vec<UserId>>;
     fn set_last_seen<'a>(&'a self, seen: &'a [(UserId, Timestamp)]) -> Answer<'a, ()>;
@@ -178,6 +183,14 @@ impl<S: Store> ErasedStore for S {
         conversations: &'a [ConversationId],
     ) -> Answer<'a, Vec<StoredRow>> {
         Box::pin(ConversationStore::rows_of(self, user, conversations))
+    }
+
+    fn group_rows<'a>(
+        &'a self,
+        conversation: ConversationId,
+        users: &'a [UserId],
+    ) -> Answer<'a, Option<GroupRows>> {
+        Box::pin(ConversationStore::group_rows(self, conversation, users))
     }
 
     fn row_heads(&self, user: UserId) -> Answer<'_, Vec<(ConversationId, Seq, u64)>> {
@@ -290,6 +303,15 @@ impl AnyStore {
         conversations: &[ConversationId],
     ) -> Result<Vec<StoredRow>, StoreError> {
         self.in_time(self.store.rows_of(user, conversations)).await
+    }
+
+    pub(crate) async fn group_rows(
+        &self,
+        conversation: ConversationId,
+        users: &[UserId],
+    ) -> Result<Option<GroupRows>, StoreError> {
+        self.in_time(self.store.group_rows(conversation, users))
+            .await
     }
 
     pub(crate) async fn row_heads(

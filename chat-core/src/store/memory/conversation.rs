@@ -8,7 +8,11 @@ use crate::{
         Change, ClientId, Conversation, ConversationId, ConversationKind, Draft, Entry, Membership,
         Message, MessageId, Mine, Role, Row, Seq, Timestamp, Title, Unread, UserId,
     },
-    store::{Act, Around, Committed, ReadCursor, Refusal, RowPlace, StoredRow, Write},
+    store::{
+        Act, Around, Committed, GroupRows, MemberRow, ReadCursor, Refusal, RowPlace, StoredRow,
+        Write,
+        recent::{self, Recent},
+    },
 };
 
 #[derive(Debug)]
@@ -46,6 +50,17 @@ impl Place {
             opened: false,
             read_seq,
             rev: 1,
+        }
+    }
+
+    fn mine(&self) -> Mine {
+        Mine {
+            role: self.role,
+            read_seq: self.read_seq,
+            rev: self.rev,
+            pinned: false,
+            muted: false,
+            archived: false,
         }
     }
 }
@@ -352,9 +367,8 @@ impl StoredConversation {
         }
     }
 
-    pub(super) fn row(&self, user: UserId) -> Option<StoredRow> {
-        let place = self.place(user)?;
-        let conversation = Conversation {
+    fn shared(&self) -> Conversation {
+        Conversation {
             id: self.id,
             kind: self.kind,
             title: self.title.clone().map(String::from),
@@ -365,24 +379,40 @@ impl StoredConversation {
                 .last_message_seq
                 .and_then(|seq| self.message(seq).cloned()),
             last_activity_at: self.last_activity_at,
-        };
-        let me = Mine {
-            role: place.role,
-            read_seq: place.read_seq,
-            rev: place.rev,
-            pinned: false,
-            muted: false,
-            archived: false,
-        };
+        }
+    }
+
+    pub(super) fn row(&self, user: UserId) -> Option<StoredRow> {
+        let place = self.place(user)?;
         let row = Row {
-            conversation,
-            me,
+            conversation: self.shared(),
+            me: place.mine(),
             unread: self.unread(user, place.read_seq),
         };
         Some(StoredRow {
             row,
             peer_id: self.peer_of(user),
         })
+    }
+
+    pub(super) fn group_rows(&self, users: &[UserId]) -> GroupRows {
+        let messages = self.log.iter().rev().filter_map(Entry::message);
+        let present = messages.filter(|message| message.deleted_at.is_none());
+        let newest_first = present.map(|message| (message.seq, message.sender_id));
+        let recent = Recent::new(newest_first.take(recent::MOST));
+        let row = |user: &UserId| {
+            let place = self.place(*user)?;
+            let unread = recent.unread(*user, place.read_seq);
+            Some(MemberRow {
+                user_id: *user,
+                me: place.mine(),
+                unread: unread.unwrap_or_else(|| self.unread(*user, place.read_seq)),
+            })
+        };
+        GroupRows {
+            conversation: self.shared(),
+            rows: users.iter().filter_map(row).collect(),
+        }
     }
 
     fn unread(&self, user: UserId, read_seq: Seq) -> Unread {

@@ -1,19 +1,17 @@
 //! The rooms and sessions of this node, and the one door through which entries reach them.
 
+mod errands;
+mod rows;
+
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    mem,
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
 
-use parking_lot::{Mutex, RwLock};
-use tokio::{
-    sync::Notify,
-    time::{Instant, sleep_until},
-};
-use tokio_util::sync::CancellationToken;
+use parking_lot::RwLock;
 
+use self::{errands::Errands, rows::Rows};
 use crate::{
     frame::Frame,
     herald::Herald,
@@ -27,14 +25,12 @@ use crate::{
 
 /// How long to wait before the store is asked again after it failed.
 const STORE_RETRY: Duration = Duration::from_millis(500);
-/// How many entries a repair reads at once.
-const REPAIR_PAGE: usize = 100;
 
 /// The rooms and sessions of this node.
 ///
 /// Sessions are reached only through [`deliver`](Hub::deliver) (entries) and the marks that it and its kin leave (state).
-/// What needs the store on the way, such as who the members of a room are, is left to [`run`](Hub::run), so that
-/// delivering never waits.
+/// What needs the store on the way, such as who the members of a room are, is left to tasks, so that delivering never
+/// waits.
 #[derive(Debug)]
 pub(crate) struct Hub {
     store: AnyStore,
@@ -42,55 +38,8 @@ pub(crate) struct Hub {
     rooms: RwLock<HashMap<ConversationId, Arc<Room>>>,
     users: RwLock<HashMap<UserId, Vec<Arc<Inbox>>>>,
     herald: Arc<Herald>,
-    errands: Mutex<Errands>,
-    errands_waiting: Notify,
-}
-
-/// What is left to the hub's task. Each key is held once, however often it is asked for.
-#[derive(Debug, Default)]
-struct Errands {
-    /// Conversations whose row changed for all members.
-    rows: BTreeSet<ConversationId>,
-    /// Rooms that may lack entries.
-    repairs: BTreeSet<ConversationId>,
-    /// Read cursors that moved, to be told in rooms whose number of members is not known yet.
-    reads: BTreeMap<(ConversationId, UserId), Seq>,
-}
-
-/// The errands that the task has taken on, and when.
-#[derive(Debug, Default)]
-struct Agenda {
     errands: Errands,
-    /// Until when a conversation whose rows were told is to wait: told at once, and then not again for a while.
-    waits: HashMap<ConversationId, Instant>,
-    /// The store failed: nothing is tried before this.
-    paused_until: Option<Instant>,
-}
-
-impl Agenda {
-    fn take_on(&mut self, mut more: Errands) {
-        self.errands.rows.append(&mut more.rows);
-        self.errands.repairs.append(&mut more.repairs);
-        self.errands.reads.append(&mut more.reads);
-    }
-
-    fn is_paused(&mut self) -> bool {
-        self.paused_until = self.paused_until.filter(|until| *until > Instant::now());
-        self.paused_until.is_some()
-    }
-
-    fn due_rows(&mut self) -> Vec<ConversationId> {
-        let now = Instant::now();
-        self.waits.retain(|_, until| *until > now);
-        let rows = self.errands.rows.iter().copied();
-        rows.filter(|id| !self.waits.contains_key(id)).collect()
-    }
-
-    fn next_due(&self) -> Option<Instant> {
-        let rows = self.errands.rows.iter();
-        let rows = rows.filter_map(|id| self.waits.get(id)).min();
-        self.paused_until.or(rows.copied())
-    }
+    rows: Rows,
 }
 
 impl Hub {
@@ -101,8 +50,8 @@ impl Hub {
             herald,
             rooms: RwLock::default(),
             users: RwLock::default(),
-            errands: Mutex::default(),
-            errands_waiting: Notify::new(),
+            errands: Errands::default(),
+            rows: Rows::default(),
         }
     }
 
@@ -128,13 +77,7 @@ impl Hub {
         for room in &moved {
             self.announce(room);
         }
-        if !moved.is_empty() {
-            self.errands
-                .lock()
-                .rows
-                .extend(moved.iter().map(|room| room.id));
-            self.errands_waiting.notify_one();
-        }
+        self.rows.changed(moved.iter().map(|room| room.id));
     }
 
     fn announce(&self, room: &Arc<Room>) {
@@ -191,8 +134,7 @@ impl Hub {
 
     /// Tells the sessions of all members that their row of a conversation changed.
     pub(crate) fn rows_changed(&self, conversation: ConversationId) {
-        self.errands.lock().rows.insert(conversation);
-        self.errands_waiting.notify_one();
+        self.rows.changed([conversation]);
     }
 
     /// Tells of a read cursor that moved: always the user's own sessions, and in small conversations those who joined.
@@ -207,11 +149,7 @@ impl Hub {
         if let Some(members) = room.with_members(HashSet::len) {
             self.tell_of_read(&room, members, user, seq);
         } else {
-            let mut errands = self.errands.lock();
-            let newest = errands.reads.entry((conversation, user)).or_default();
-            *newest = seq.max(*newest);
-            drop(errands);
-            self.errands_waiting.notify_one();
+            self.errands.tell_of_read(conversation, user, seq);
         }
     }
 
@@ -254,8 +192,7 @@ impl Hub {
 
     fn suspect_room(&self, room: &Room) {
         if room.set_suspect() {
-            self.errands.lock().repairs.insert(room.id);
-            self.errands_waiting.notify_one();
+            self.errands.repair(room.id);
         }
     }
 
@@ -346,125 +283,6 @@ impl Hub {
                 .entry(conversation)
                 .or_insert_with(|| Arc::new(Room::new(conversation))),
         )
-    }
-
-    /// Does the errands until told to stop. Owned by the engine, which joins it.
-    pub(crate) async fn run(&self, stop: CancellationToken) {
-        let mut agenda = Agenda::default();
-        while !stop.is_cancelled() {
-            agenda.take_on(mem::take(&mut *self.errands.lock()));
-            if !agenda.is_paused()
-                && let Err(error) = self.work_off(&mut agenda).await
-            {
-                tracing::warn!(%error, "what was to be looked up in the store waits");
-                agenda.paused_until = Some(Instant::now() + STORE_RETRY);
-            }
-            let until = agenda.next_due();
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = self.errands_waiting.notified() => {}
-                () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {}
-            }
-        }
-    }
-
-    /// An errand is struck off when it is done, so that nothing is forgotten when the store fails.
-    async fn work_off(&self, agenda: &mut Agenda) -> Result<(), StoreError> {
-        while let Some(&conversation) = agenda.errands.repairs.first() {
-            unless_corrupt(conversation, self.repair(conversation).await)?;
-            agenda.errands.repairs.remove(&conversation);
-        }
-        while let Some((&(conversation, user), &seq)) = agenda.errands.reads.first_key_value() {
-            let told = self.tell_of_read_late(conversation, user, seq).await;
-            unless_corrupt(conversation, told)?;
-            agenda.errands.reads.remove(&(conversation, user));
-        }
-        for conversation in agenda.due_rows() {
-            unless_corrupt(conversation, self.tell_rows(conversation).await)?;
-            agenda.errands.rows.remove(&conversation);
-            // A little longer than a session waits between two, so that none of them has to hold one back.
-            let pause = self.limits.row_interval.mul_f32(1.1);
-            agenda.waits.insert(conversation, Instant::now() + pause);
-        }
-        Ok(())
-    }
-
-    async fn tell_of_read_late(
-        &self,
-        conversation: ConversationId,
-        user: UserId,
-        seq: Seq,
-    ) -> Result<(), StoreError> {
-        if let Some(room) = self.existing_room(conversation) {
-            let members = self.member_count(&room).await?;
-            self.tell_of_read(&room, members, user, seq);
-        }
-        Ok(())
-    }
-
-    /// Marks the row in the lists of all members who are here.
-    async fn tell_rows(&self, conversation: ConversationId) -> Result<(), StoreError> {
-        if let Some(room) = self.room_concerned(conversation) {
-            self.learn_members(&room).await?;
-            self.mark_rows(&room);
-        }
-        Ok(())
-    }
-
-    fn mark_rows(&self, room: &Room) {
-        let users = self.users.read();
-        room.with_members(|members| {
-            if members.len() < users.len() {
-                let online = members.iter().filter_map(|user| users.get(user)).flatten();
-                online.for_each(|inbox| inbox.row_changed(room.id));
-            } else {
-                let concerned = users.iter().filter(|(user, _)| members.contains(user));
-                concerned
-                    .flat_map(|(_, inboxes)| inboxes)
-                    .for_each(|inbox| inbox.row_changed(room.id));
-            }
-        });
-    }
-
-    /// Brings a room's window up to the head of its log.
-    async fn repair(&self, conversation: ConversationId) -> Result<(), StoreError> {
-        let Some(room) = self.existing_room(conversation) else {
-            return Ok(());
-        };
-        while room.take_suspect() {
-            if let Err(error) = self.catch_up(&room).await {
-                room.set_suspect();
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    async fn catch_up(&self, room: &Arc<Room>) -> Result<(), StoreError> {
-        loop {
-            let Some(head) = self.store.head(room.id).await? else {
-                return Ok(());
-            };
-            let Some(known) = room.head() else {
-                return Ok(());
-            };
-            if known >= head {
-                return Ok(());
-            }
-            if head - known > self.limits.window_entries as u64 {
-                room.learn_head(head);
-                room.forget_members();
-                self.announce(room);
-                self.rows_changed(room.id);
-                return Ok(());
-            }
-            let missing = self
-                .store
-                .entries_after(room.id, known, REPAIR_PAGE)
-                .await?;
-            self.deliver(&missing);
-        }
     }
 }
 
