@@ -1,6 +1,7 @@
 //! What chat-core promises to those who embed it.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod cancellation;
 mod delivery;
 mod nodes;
 mod outage;
