@@ -460,6 +460,11 @@ async fn a_join_that_is_dropped_changes_nothing() {
                 session.join(world.lunch, None).await.unwrap();
             }
             let joined = polled(times, session.join(world.lunch, after)).await;
+            world
+                .chat
+                .mark_read(world.ana, world.lunch, 4)
+                .await
+                .unwrap();
             say(&world.chat, world.ana, world.lunch, "soup?").await;
             let expected: &[Seq] = match (&joined, after) {
                 (Some(_), Some(_)) => &[1, 2, 3, 4, 5],
@@ -467,9 +472,13 @@ async fn a_join_that_is_dropped_changes_nothing() {
                 (None, _) if already => &[5],
                 (None, _) => &[],
             };
+            let (seqs, cursors) = heard(&mut session).await;
+            assert_eq!(seqs, expected, "{already} {after:?} {times}");
+            // Cursors of others are told to those who joined, and to them alone.
+            let follows = already || joined.is_some();
             assert_eq!(
-                logged(&mut session).await,
-                expected,
+                cursors.contains(&world.ana),
+                follows,
                 "{already} {after:?} {times}"
             );
             world.settle().await;
@@ -484,26 +493,25 @@ async fn a_join_that_is_dropped_changes_nothing() {
                 Some(_) => &[1, 2, 3, 4, 5, 6],
                 None => &[6],
             };
-            assert_eq!(
-                logged(&mut session).await,
-                expected,
-                "{already} {after:?} {times}"
-            );
+            let (seqs, _) = heard(&mut session).await;
+            assert_eq!(seqs, expected, "{already} {after:?} {times}");
         }
     }
 }
 
-/// The log frames that come, by their places.
-async fn logged(session: &mut Session) -> Vec<Seq> {
-    let mut seqs = Vec::new();
+/// The log frames that come, by their places, and whose read cursors.
+async fn heard(session: &mut Session) -> (Vec<Seq>, Vec<UserId>) {
+    let (mut seqs, mut cursors) = (Vec::new(), Vec::new());
     while let Ok(batch) = timeout(EVERYTHING, session.next()).await {
         for frame in &batch.unwrap() {
-            if let ServerFrame::Log(entry) = frame.decode().unwrap() {
-                seqs.push(entry.seq);
+            match frame.decode().unwrap() {
+                ServerFrame::Log(entry) => seqs.push(entry.seq),
+                ServerFrame::Signal(Signal::Read { user_id, .. }) => cursors.push(user_id),
+                _ => {}
             }
         }
     }
-    seqs
+    (seqs, cursors)
 }
 
 #[tokio::test(start_paused = true)]
