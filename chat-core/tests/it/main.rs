@@ -6,6 +6,7 @@ mod delivery;
 mod nodes;
 mod outage;
 mod people;
+mod policy;
 mod sqlite;
 mod stores;
 mod support;
