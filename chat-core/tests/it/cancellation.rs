@@ -10,142 +10,38 @@ use std::{
 use chat_core::{
     Chat, Error, Limits, Session,
     model::{
-        Change, ConversationId, Draft, Entry, Membership, Message, Presence, Profile, Role, Row,
-        Seq, Status, StoreEpoch, Timestamp, UserId,
+        Change, ConversationId, Draft, Entry, Presence, Profile, Role, Row, Seq, Status, UserId,
     },
     protocol::{ServerFrame, Signal},
-    store::{
-        Around, Committed, ConversationStore, MemoryStore, MessageLog, PresenceStore, Refusal,
-        RowPlace, StoreError, StoredRow, Write,
-    },
+    store::{Around, MessageLog, PresenceStore, StoreError},
 };
 use tokio::{
     task::yield_now,
     time::{sleep, timeout},
 };
 
-use crate::support::{draft, group, say, title};
+use crate::{
+    interposed::{Interpose, InterposedStore},
+    support::{draft, group, say, title},
+};
 
 /// Long enough, on a clock that stands still while anybody has something to do, for everything that is due.
 const EVERYTHING: Duration = Duration::from_secs(2);
 
-/// A store that takes its time, before it does something and after it has done it.
+/// A store takes its time, before it does something and after it has done it.
 #[derive(Clone, Debug, Default)]
-struct SlowStore(MemoryStore);
+struct Slowly;
 
-async fn slowly<T>(work: impl Future<Output = T>) -> T {
-    yield_now().await;
-    let done = work.await;
-    yield_now().await;
-    done
-}
-
-impl MessageLog for SlowStore {
-    async fn epoch(&self) -> Result<StoreEpoch, StoreError> {
-        slowly(self.0.epoch()).await
-    }
-
-    async fn commit(
+impl Interpose for Slowly {
+    async fn call<T: Send>(
         &self,
-        writes: &[Write],
-    ) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
-        slowly(self.0.commit(writes)).await
-    }
-
-    async fn head(&self, conversation: ConversationId) -> Result<Option<Seq>, StoreError> {
-        slowly(self.0.head(conversation)).await
-    }
-
-    async fn entries_after(
-        &self,
-        conversation: ConversationId,
-        after: Seq,
-        limit: usize,
-    ) -> Result<Vec<Entry>, StoreError> {
-        slowly(self.0.entries_after(conversation, after, limit)).await
-    }
-
-    async fn messages(
-        &self,
-        conversation: ConversationId,
-        which: Around,
-        limit: usize,
-    ) -> Result<Vec<Message>, StoreError> {
-        slowly(self.0.messages(conversation, which, limit)).await
-    }
-}
-
-impl ConversationStore for SlowStore {
-    async fn direct(
-        &self,
-        user: UserId,
-        peer: UserId,
-        at: Timestamp,
-    ) -> Result<(ConversationId, bool), StoreError> {
-        slowly(self.0.direct(user, peer, at)).await
-    }
-
-    async fn membership(
-        &self,
-        conversation: ConversationId,
-        user: UserId,
-    ) -> Result<Option<Membership>, StoreError> {
-        slowly(self.0.membership(conversation, user)).await
-    }
-
-    async fn member_ids(
-        &self,
-        conversation: ConversationId,
-    ) -> Result<Option<(Seq, Vec<UserId>)>, StoreError> {
-        slowly(self.0.member_ids(conversation)).await
-    }
-
-    async fn members(
-        &self,
-        conversation: ConversationId,
-        after: Option<UserId>,
-        limit: usize,
-    ) -> Result<Vec<Membership>, StoreError> {
-        slowly(self.0.members(conversation, after, limit)).await
-    }
-
-    async fn rows(
-        &self,
-        user: UserId,
-        after: Option<RowPlace>,
-        limit: usize,
-    ) -> Result<Vec<StoredRow>, StoreError> {
-        slowly(self.0.rows(user, after, limit)).await
-    }
-
-    async fn rows_of(
-        &self,
-        user: UserId,
-        conversations: &[ConversationId],
-    ) -> Result<Vec<StoredRow>, StoreError> {
-        slowly(self.0.rows_of(user, conversations)).await
-    }
-
-    async fn row_heads(&self, user: UserId) -> Result<Vec<(ConversationId, Seq, u64)>, StoreError> {
-        slowly(self.0.row_heads(user)).await
-    }
-
-    async fn sharing_with(
-        &self,
-        user: UserId,
-        others: &[UserId],
-    ) -> Result<Vec<UserId>, StoreError> {
-        slowly(self.0.sharing_with(user, others)).await
-    }
-}
-
-impl PresenceStore for SlowStore {
-    async fn set_last_seen(&self, seen: &[(UserId, Timestamp)]) -> Result<(), StoreError> {
-        slowly(self.0.set_last_seen(seen)).await
-    }
-
-    async fn last_seen(&self, users: &[UserId]) -> Result<Vec<(UserId, Timestamp)>, StoreError> {
-        slowly(self.0.last_seen(users)).await
+        _: &'static str,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        yield_now().await;
+        let done = work.await;
+        yield_now().await;
+        done
     }
 }
 
@@ -164,7 +60,7 @@ async fn polled<T>(times: usize, call: impl Future<Output = T>) -> Option<T> {
 
 /// Ana and Ben had lunch; Eve knows nobody. All three are here and follow what they may.
 struct World {
-    store: SlowStore,
+    store: InterposedStore<Slowly>,
     chat: Chat,
     ana: UserId,
     ben: UserId,
@@ -184,7 +80,7 @@ struct Witness {
 
 impl World {
     async fn new() -> Self {
-        let store = SlowStore::default();
+        let store = InterposedStore::<Slowly>::default();
         let limits = Limits {
             window_entries: 2,
             ..Limits::default()
@@ -691,7 +587,7 @@ async fn a_shutdown_that_is_dropped_can_be_asked_for_again() {
                 Err(error) => panic!("dropped after {times} polls: {error}"),
             }
         }
-        let log = world.store.0.entries_after(world.lunch, 0, 100).await;
+        let log = world.store.inner.entries_after(world.lunch, 0, 100).await;
         let log = log.unwrap();
         assert_eq!(log.len(), 4 + accepted, "dropped after {times} polls");
         for witness in &mut world.witnesses[..2] {
@@ -709,7 +605,7 @@ async fn a_shutdown_that_is_dropped_can_be_asked_for_again() {
                 "dropped after {times} polls"
             );
         }
-        let seen = world.store.0.last_seen(&[world.ana, world.ben]).await;
+        let seen = world.store.inner.last_seen(&[world.ana, world.ben]).await;
         assert_eq!(seen.unwrap().len(), 2, "dropped after {times} polls");
         if stopped.is_some() {
             break;

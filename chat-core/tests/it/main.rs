@@ -3,10 +3,12 @@
 
 mod cancellation;
 mod delivery;
+mod interposed;
 mod nodes;
 mod outage;
 mod people;
 mod policy;
+mod slow;
 mod sqlite;
 mod stores;
 mod support;
