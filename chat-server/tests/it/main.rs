@@ -12,5 +12,6 @@ mod limits;
 mod mount;
 mod process;
 mod rest;
+mod slow;
 mod support;
 mod ws;
