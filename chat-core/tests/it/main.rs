@@ -4,6 +4,7 @@
 mod delivery;
 mod nodes;
 mod people;
+mod postgres;
 mod sqlite;
 mod stores;
 mod support;
