@@ -108,13 +108,15 @@ impl Hub {
         }
     }
 
-    async fn tell_rows(&self, conversation: ConversationId) -> Result<(), StoreError> {
-        let Some(room) = self.room_concerned(conversation) else {
-            return Ok(());
-        };
+    pub(super) async fn tell_rows(&self, conversation: ConversationId) -> Result<(), StoreError> {
+        let was_here = self.existing_room(conversation).is_some();
+        let room = self.room(conversation);
         unless_corrupt(conversation, self.learn_members(&room).await)?;
         let present = room.with_members(|members| self.present_among(members));
         let present = present.unwrap_or_default();
+        if present.is_empty() && !was_here {
+            self.drop_unless_followed(&room);
+        }
         if present.len() < CROWD {
             let inboxes = present.iter().flat_map(|(_, inboxes)| inboxes);
             inboxes.for_each(|inbox| inbox.row_changed(conversation));

@@ -8,6 +8,7 @@ mod nodes;
 mod outage;
 mod people;
 mod policy;
+mod postgres;
 mod slow;
 mod sqlite;
 mod stores;
