@@ -3,8 +3,8 @@
 use chat_core::{
     model::{ConversationId, Entry, Membership, Message, Seq, StoreEpoch, Timestamp, UserId},
     store::{
-        Around, Committed, ConversationStore, MemoryStore, MessageLog, PresenceStore, Refusal,
-        RowPlace, StoreError, StoredRow, Write,
+        Around, Committed, ConversationStore, GroupRows, MemoryStore, MessageLog, PresenceStore,
+        Refusal, RowPlace, StoreError, StoredRow, Write,
     },
 };
 
@@ -126,6 +126,16 @@ impl<I: Interpose> ConversationStore for InterposedStore<I> {
     ) -> Result<Vec<StoredRow>, StoreError> {
         self.calls
             .call("rows_of", self.inner.rows_of(user, conversations))
+            .await
+    }
+
+    async fn group_rows(
+        &self,
+        conversation: ConversationId,
+        users: &[UserId],
+    ) -> Result<Option<GroupRows>, StoreError> {
+        self.calls
+            .call("group_rows", self.inner.group_rows(conversation, users))
             .await
     }
 

@@ -10,6 +10,7 @@ use chat_core::{
 };
 use parking_lot::Mutex;
 use tokio::{
+    sync::{Notify, Semaphore},
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -289,4 +290,77 @@ async fn nothing_is_held_or_looked_up_for_conversations_that_nobody_has_open() {
         session.join(groups[0], None).await.unwrap();
         assert_eq!(store.calls.take().get("head"), expected, "after {pause:?}");
     }
+}
+
+/// Holds back the answer of a crowd's rows until it is let go.
+#[derive(Clone, Debug)]
+struct HeldBack {
+    held: Arc<Notify>,
+    released: Arc<Semaphore>,
+}
+
+impl Default for HeldBack {
+    fn default() -> Self {
+        Self {
+            held: Arc::default(),
+            released: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
+        }
+    }
+}
+
+impl Interpose for HeldBack {
+    async fn call<T: Send>(
+        &self,
+        name: &'static str,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let done = work.await;
+        if name == "group_rows" {
+            self.held.notify_one();
+            let _released = self.released.acquire().await;
+        }
+        done
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_was_looked_up_for_a_crowd_never_takes_the_place_of_a_newer_one() {
+    let store = InterposedStore::<HeldBack>::default();
+    let HeldBack { held, released } = store.calls.clone();
+    let chat = Chat::builder().store(store).start().await.unwrap();
+    let crowd: Vec<_> = (0..20).map(|_| UserId::new()).collect();
+    let (ana, ben) = (crowd[0], crowd[1]);
+    let lunch = group(&chat, &crowd).await;
+    let mut sessions = Vec::new();
+    for user in &crowd {
+        sessions.push(chat.connect(*user).await.unwrap());
+    }
+    let session = &mut sessions[1];
+    sleep(Duration::from_secs(2)).await;
+
+    // The crowd's rows are looked up; before they are told, Ben reads, and is told of that.
+    released.forget_permits(Semaphore::MAX_PERMITS);
+    let head = say(&chat, ana, lunch, "soup?").await.seq;
+    timeout(PATIENCE, held.notified()).await.unwrap();
+    chat.mark_read(ben, lunch, head).await.unwrap();
+    let mut newest: Option<Row> = None;
+    let mut hear = async |session: &mut Session| {
+        while let Ok(batch) = timeout(Duration::from_millis(500), session.next()).await {
+            for frame in &batch.unwrap() {
+                if let Some(ServerFrame::Signal(Signal::ConversationUpdated { row })) =
+                    frame.decode()
+                {
+                    assert!(
+                        newest.as_ref().is_none_or(|newest| row.supersedes(newest)),
+                        "{row:?} came after {newest:?}"
+                    );
+                    newest = Some(*row);
+                }
+            }
+        }
+    };
+    hear(session).await;
+    released.add_permits(100);
+    hear(session).await;
+    assert_eq!(newest.unwrap(), chat.row(ben, lunch).await.unwrap());
 }
