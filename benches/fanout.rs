@@ -1,8 +1,10 @@
 //! One publisher, many receivers in one process: the engine, `tokio::sync::broadcast` and a bare loop.
 #![allow(
     clippy::unwrap_used,
+    clippy::print_stdout,
     missing_docs,
-    reason = "a benchmark that cannot go on has failed; criterion's macros document nothing"
+    reason = "a benchmark that cannot go on has failed, prints what it measured beside the time, and criterion's macros \
+              document nothing"
 )]
 
 use std::{
@@ -50,6 +52,36 @@ impl Finish {
             self.arrived.store(0, Ordering::Release);
             self.all.notify_one();
         }
+    }
+}
+
+/// What the deliveries of one peer cost, all threads together.
+#[derive(Default)]
+struct Cost {
+    elapsed: Duration,
+    cpu: Duration,
+    deliveries: u64,
+}
+
+impl Cost {
+    /// Runs `bursts` and takes down what they cost; the time they took.
+    fn of(&mut self, bursts: u64, receivers: usize, run: impl FnOnce()) -> Duration {
+        let (start, cpu) = (Instant::now(), benches::cpu_time());
+        run();
+        let elapsed = start.elapsed();
+        self.elapsed += elapsed;
+        self.cpu += benches::cpu_time() - cpu;
+        self.deliveries += bursts * (BURST * receivers) as u64;
+        elapsed
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+    fn print(&self, name: &str, receivers: usize) {
+        let each = |time: Duration| time.as_nanos() as f64 / self.deliveries as f64;
+        let (cpu, elapsed) = (each(self.cpu), each(self.elapsed));
+        println!(
+            "{name}/{receivers}: {cpu:.1} ns of processor time a delivery, {elapsed:.1} ns elapsed"
+        );
     }
 }
 
@@ -147,70 +179,72 @@ fn settled_room(runtime: &Runtime, receivers: usize) -> Room {
     })
 }
 
-fn engine(runtime: &Runtime, room: &Room, bursts: u64) -> Duration {
-    runtime.block_on(async {
-        room.burst().await;
-        let start = Instant::now();
-        for _ in 0..bursts {
-            room.burst().await;
-        }
-        start.elapsed()
+fn engine(runtime: &Runtime, room: &Room, bursts: u64, cost: &mut Cost) -> Duration {
+    runtime.block_on(room.burst());
+    cost.of(bursts, room.receivers.len(), || {
+        runtime.block_on(async {
+            for _ in 0..bursts {
+                room.burst().await;
+            }
+        });
     })
 }
 
-fn tokio_broadcast(runtime: &Runtime, receivers: usize, bursts: u64) -> Duration {
-    runtime.block_on(async {
-        let (sender, _) = broadcast::channel::<Arc<[u8]>>(2 * BURST);
-        let finish = Arc::new(Finish::default());
-        let mut tasks = Vec::with_capacity(receivers);
-        for _ in 0..receivers {
-            let (mut messages, finish) = (sender.subscribe(), Arc::clone(&finish));
-            tasks.push(tokio::spawn(async move {
-                let mut received = 0;
-                while let Ok(message) = messages.recv().await {
-                    black_box(message);
-                    finish.count(&mut received, 1, receivers);
-                }
-            }));
-        }
-        let burst = async || {
-            let everyone_has_it = finish.all.notified();
-            for _ in 0..BURST {
-                sender.send(Arc::from([0_u8; BODY_BYTES])).unwrap();
+fn tokio_broadcast(runtime: &Runtime, receivers: usize, bursts: u64, cost: &mut Cost) -> Duration {
+    let (sender, _) = broadcast::channel::<Arc<[u8]>>(2 * BURST);
+    let finish = Arc::new(Finish::default());
+    let mut tasks = Vec::with_capacity(receivers);
+    for _ in 0..receivers {
+        let (mut messages, finish) = (sender.subscribe(), Arc::clone(&finish));
+        tasks.push(runtime.spawn(async move {
+            let mut received = 0;
+            while let Ok(message) = messages.recv().await {
+                black_box(message);
+                finish.count(&mut received, 1, receivers);
             }
-            everyone_has_it.await;
-        };
-        burst().await;
-        let start = Instant::now();
-        for _ in 0..bursts {
-            burst().await;
+        }));
+    }
+    let burst = async || {
+        let everyone_has_it = finish.all.notified();
+        for _ in 0..BURST {
+            sender.send(Arc::from([0_u8; BODY_BYTES])).unwrap();
         }
-        let took = start.elapsed();
-        drop(sender);
+        everyone_has_it.await;
+    };
+    runtime.block_on(burst());
+    let took = cost.of(bursts, receivers, || {
+        runtime.block_on(async {
+            for _ in 0..bursts {
+                burst().await;
+            }
+        });
+    });
+    drop(sender);
+    runtime.block_on(async {
         for task in tasks {
             task.await.unwrap();
         }
-        took
-    })
+    });
+    took
 }
 
-fn bare_loop(receivers: usize, bursts: u64) -> Duration {
+fn bare_loop(receivers: usize, bursts: u64, cost: &mut Cost) -> Duration {
     let mut queues = vec![VecDeque::<Arc<[u8]>>::with_capacity(BURST); receivers];
-    let start = Instant::now();
-    for _ in 0..bursts {
-        for _ in 0..BURST {
-            let message: Arc<[u8]> = Arc::from([0_u8; BODY_BYTES]);
+    cost.of(bursts, receivers, || {
+        for _ in 0..bursts {
+            for _ in 0..BURST {
+                let message: Arc<[u8]> = Arc::from([0_u8; BODY_BYTES]);
+                for queue in &mut queues {
+                    queue.push_back(Arc::clone(&message));
+                }
+            }
             for queue in &mut queues {
-                queue.push_back(Arc::clone(&message));
+                while let Some(message) = queue.pop_front() {
+                    black_box(message);
+                }
             }
         }
-        for queue in &mut queues {
-            while let Some(message) = queue.pop_front() {
-                black_box(message);
-            }
-        }
-    }
-    start.elapsed()
+    })
 }
 
 fn fanout(criterion: &mut Criterion) {
@@ -223,16 +257,22 @@ fn fanout(criterion: &mut Criterion) {
         let runtime = runtime();
         group.throughput(Throughput::Elements((receivers * BURST) as u64));
         let room = settled_room(&runtime, receivers);
+        let mut cost = Cost::default();
         group.bench_function(BenchmarkId::new("engine", receivers), |bencher| {
-            bencher.iter_custom(|bursts| engine(&runtime, &room, bursts));
+            bencher.iter_custom(|bursts| engine(&runtime, &room, bursts, &mut cost));
         });
+        cost.print("engine", receivers);
         runtime.block_on(room.close());
+        let mut cost = Cost::default();
         group.bench_function(BenchmarkId::new("tokio_broadcast", receivers), |bencher| {
-            bencher.iter_custom(|bursts| tokio_broadcast(&runtime, receivers, bursts));
+            bencher.iter_custom(|bursts| tokio_broadcast(&runtime, receivers, bursts, &mut cost));
         });
+        cost.print("tokio_broadcast", receivers);
+        let mut cost = Cost::default();
         group.bench_function(BenchmarkId::new("bare_loop", receivers), |bencher| {
-            bencher.iter_custom(|bursts| bare_loop(receivers, bursts));
+            bencher.iter_custom(|bursts| bare_loop(receivers, bursts, &mut cost));
         });
+        cost.print("bare_loop", receivers);
     }
     group.finish();
 }
