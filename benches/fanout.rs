@@ -29,25 +29,35 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// How many messages are under way at once.
-const BURST: usize = 32;
+/// How many messages are under way at once: many, as in a lively room, or each on its own, which is a wake a delivery.
+const BURSTS: [usize; 2] = [32, 1];
 const BODY_BYTES: usize = 128;
 const RECEIVERS: [usize; 3] = [10, 1_000, 10_000];
 const WORKERS: usize = 2;
 
 /// Tells when every receiver has had the whole burst.
-#[derive(Default)]
 struct Finish {
+    burst: usize,
+    receivers: usize,
     arrived: AtomicUsize,
     all: Notify,
 }
 
 impl Finish {
+    fn new(burst: usize, receivers: usize) -> Arc<Self> {
+        Arc::new(Self {
+            burst,
+            receivers,
+            arrived: AtomicUsize::new(0),
+            all: Notify::new(),
+        })
+    }
+
     /// One receiver has had `received` messages in all, of which this is `more`.
-    fn count(&self, received: &mut usize, more: usize, receivers: usize) {
+    fn count(&self, received: &mut usize, more: usize) {
         *received += more;
-        if (*received).is_multiple_of(BURST)
-            && self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == receivers
+        if (*received).is_multiple_of(self.burst)
+            && self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.receivers
         {
             self.arrived.store(0, Ordering::Release);
             self.all.notify_one();
@@ -64,24 +74,26 @@ struct Cost {
 }
 
 impl Cost {
-    /// Runs `bursts` and takes down what they cost; the time they took.
-    fn of(&mut self, bursts: u64, receivers: usize, run: impl FnOnce()) -> Duration {
+    /// Runs something and takes down what its deliveries cost; the time that it took.
+    fn of(&mut self, deliveries: usize, run: impl FnOnce()) -> Duration {
         let (start, cpu) = (Instant::now(), benches::cpu_time());
         run();
         let elapsed = start.elapsed();
         self.elapsed += elapsed;
         self.cpu += benches::cpu_time() - cpu;
-        self.deliveries += bursts * (BURST * receivers) as u64;
+        self.deliveries += deliveries as u64;
         elapsed
     }
 
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-    fn print(&self, name: &str, receivers: usize) {
+    fn print(&self, name: &str) {
+        // A filter may have left this one out.
+        if self.deliveries == 0 {
+            return;
+        }
         let each = |time: Duration| time.as_nanos() as f64 / self.deliveries as f64;
         let (cpu, elapsed) = (each(self.cpu), each(self.elapsed));
-        println!(
-            "{name}/{receivers}: {cpu:.1} ns of processor time a delivery, {elapsed:.1} ns elapsed"
-        );
+        println!("{name}: {cpu:.1} ns of processor time a delivery, {elapsed:.1} ns elapsed");
     }
 }
 
@@ -103,7 +115,7 @@ struct Room {
 }
 
 impl Room {
-    async fn open(receivers: usize) -> Self {
+    async fn open(receivers: usize, burst: usize) -> Self {
         // The list row of each receiver is rendered once, and then held back: it is not what is measured here.
         let limits = Limits {
             row_interval: Duration::from_hours(1),
@@ -118,7 +130,7 @@ impl Room {
             .await
             .unwrap();
         let conversation = row.conversation.id;
-        let finish = Arc::new(Finish::default());
+        let finish = Finish::new(burst, receivers);
         let mut tasks = Vec::with_capacity(receivers);
         for member in members {
             let mut session = chat.connect(member).await.unwrap();
@@ -132,7 +144,7 @@ impl Room {
                         .filter(|frame| frame.json().starts_with(br#"{"type":"new_message""#))
                         .count();
                     if logged > 0 {
-                        finish.count(&mut received, logged, receivers);
+                        finish.count(&mut received, logged);
                     }
                 }
             }));
@@ -153,7 +165,8 @@ impl Room {
             body: body.clone(),
             reply_to: None,
         };
-        let sends = (0..BURST).map(|_| self.chat.send(self.sender, self.conversation, draft()));
+        let sends =
+            (0..self.finish.burst).map(|_| self.chat.send(self.sender, self.conversation, draft()));
         let everyone_has_it = self.finish.all.notified();
         for sent in join_all(sends).await {
             sent.unwrap();
@@ -170,9 +183,9 @@ impl Room {
 }
 
 /// Opens a room and lets it settle: every receiver has had its list row.
-fn settled_room(runtime: &Runtime, receivers: usize) -> Room {
+fn settled_room(runtime: &Runtime, receivers: usize, burst: usize) -> Room {
     runtime.block_on(async {
-        let room = Room::open(receivers).await;
+        let room = Room::open(receivers, burst).await;
         room.burst().await;
         tokio::time::sleep(Duration::from_secs(2)).await;
         room
@@ -181,7 +194,7 @@ fn settled_room(runtime: &Runtime, receivers: usize) -> Room {
 
 fn engine(runtime: &Runtime, room: &Room, bursts: u64, cost: &mut Cost) -> Duration {
     runtime.block_on(room.burst());
-    cost.of(bursts, room.receivers.len(), || {
+    cost.of(deliveries(bursts, &room.finish), || {
         runtime.block_on(async {
             for _ in 0..bursts {
                 room.burst().await;
@@ -190,9 +203,15 @@ fn engine(runtime: &Runtime, room: &Room, bursts: u64, cost: &mut Cost) -> Durat
     })
 }
 
-fn tokio_broadcast(runtime: &Runtime, receivers: usize, bursts: u64, cost: &mut Cost) -> Duration {
-    let (sender, _) = broadcast::channel::<Arc<[u8]>>(2 * BURST);
-    let finish = Arc::new(Finish::default());
+fn tokio_broadcast(
+    runtime: &Runtime,
+    receivers: usize,
+    burst: usize,
+    bursts: u64,
+    cost: &mut Cost,
+) -> Duration {
+    let (sender, _) = broadcast::channel::<Arc<[u8]>>(2 * burst);
+    let finish = Finish::new(burst, receivers);
     let mut tasks = Vec::with_capacity(receivers);
     for _ in 0..receivers {
         let (mut messages, finish) = (sender.subscribe(), Arc::clone(&finish));
@@ -200,22 +219,22 @@ fn tokio_broadcast(runtime: &Runtime, receivers: usize, bursts: u64, cost: &mut 
             let mut received = 0;
             while let Ok(message) = messages.recv().await {
                 black_box(message);
-                finish.count(&mut received, 1, receivers);
+                finish.count(&mut received, 1);
             }
         }));
     }
-    let burst = async || {
+    let one_burst = async || {
         let everyone_has_it = finish.all.notified();
-        for _ in 0..BURST {
+        for _ in 0..burst {
             sender.send(Arc::from([0_u8; BODY_BYTES])).unwrap();
         }
         everyone_has_it.await;
     };
-    runtime.block_on(burst());
-    let took = cost.of(bursts, receivers, || {
+    runtime.block_on(one_burst());
+    let took = cost.of(deliveries(bursts, &finish), || {
         runtime.block_on(async {
             for _ in 0..bursts {
-                burst().await;
+                one_burst().await;
             }
         });
     });
@@ -228,11 +247,12 @@ fn tokio_broadcast(runtime: &Runtime, receivers: usize, bursts: u64, cost: &mut 
     took
 }
 
-fn bare_loop(receivers: usize, bursts: u64, cost: &mut Cost) -> Duration {
-    let mut queues = vec![VecDeque::<Arc<[u8]>>::with_capacity(BURST); receivers];
-    cost.of(bursts, receivers, || {
+fn bare_loop(receivers: usize, burst: usize, bursts: u64, cost: &mut Cost) -> Duration {
+    let mut queues = vec![VecDeque::<Arc<[u8]>>::with_capacity(burst); receivers];
+    let finish = Finish::new(burst, receivers);
+    cost.of(deliveries(bursts, &finish), || {
         for _ in 0..bursts {
-            for _ in 0..BURST {
+            for _ in 0..burst {
                 let message: Arc<[u8]> = Arc::from([0_u8; BODY_BYTES]);
                 for queue in &mut queues {
                     queue.push_back(Arc::clone(&message));
@@ -247,32 +267,45 @@ fn bare_loop(receivers: usize, bursts: u64, cost: &mut Cost) -> Duration {
     })
 }
 
+fn deliveries(bursts: u64, finish: &Finish) -> usize {
+    usize::try_from(bursts).unwrap() * finish.burst * finish.receivers
+}
+
 fn fanout(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("fanout");
+    for burst in BURSTS {
+        fanout_of(criterion, burst);
+    }
+}
+
+fn fanout_of(criterion: &mut Criterion, burst: usize) {
+    let name = format!("fanout, {burst} at once");
+    let mut group = criterion.benchmark_group(&name);
     group
         .sample_size(10)
-        .measurement_time(Duration::from_secs(4))
+        .measurement_time(Duration::from_secs(3))
         .warm_up_time(Duration::from_secs(1));
     for receivers in RECEIVERS {
         let runtime = runtime();
-        group.throughput(Throughput::Elements((receivers * BURST) as u64));
-        let room = settled_room(&runtime, receivers);
+        group.throughput(Throughput::Elements((receivers * burst) as u64));
+        let room = settled_room(&runtime, receivers, burst);
         let mut cost = Cost::default();
         group.bench_function(BenchmarkId::new("engine", receivers), |bencher| {
             bencher.iter_custom(|bursts| engine(&runtime, &room, bursts, &mut cost));
         });
-        cost.print("engine", receivers);
+        cost.print(&format!("{name}/engine/{receivers}"));
         runtime.block_on(room.close());
         let mut cost = Cost::default();
         group.bench_function(BenchmarkId::new("tokio_broadcast", receivers), |bencher| {
-            bencher.iter_custom(|bursts| tokio_broadcast(&runtime, receivers, bursts, &mut cost));
+            bencher.iter_custom(|bursts| {
+                tokio_broadcast(&runtime, receivers, burst, bursts, &mut cost)
+            });
         });
-        cost.print("tokio_broadcast", receivers);
+        cost.print(&format!("{name}/tokio_broadcast/{receivers}"));
         let mut cost = Cost::default();
         group.bench_function(BenchmarkId::new("bare_loop", receivers), |bencher| {
-            bencher.iter_custom(|bursts| bare_loop(receivers, bursts, &mut cost));
+            bencher.iter_custom(|bursts| bare_loop(receivers, burst, bursts, &mut cost));
         });
-        cost.print("bare_loop", receivers);
+        cost.print(&format!("{name}/bare_loop/{receivers}"));
     }
     group.finish();
 }
