@@ -243,7 +243,8 @@ impl PrivatePostgres {
             .args(["-U", OWNER, "-A", "trust", "-E", "UTF8"])
             .args(["--locale=C", "--no-sync", "--no-instructions"]);
         succeed("initdb", &initdb.output()?)?;
-        let rules = "host all guarded 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n";
+        let rules =
+            "host all guarded 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n";
         fs::write(self.data().join("pg_hba.conf"), rules)?;
         Ok(())
     }
@@ -273,7 +274,10 @@ impl PrivatePostgres {
     fn is_ready(&self, server: u32) -> bool {
         let file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
         file.lines().next() == Some(&server.to_string())
-            && file.lines().nth(7).is_some_and(|state| state.trim() == "ready")
+            && file
+                .lines()
+                .nth(7)
+                .is_some_and(|state| state.trim() == "ready")
     }
 
     fn signal(&self, signal: &str, children: bool) -> Result<(), LaunchError> {
@@ -282,14 +286,13 @@ impl PrivatePostgres {
         };
         let mut processes = vec![server.to_string()];
         if children {
+            // A parent that is suspended makes no more of them while they are counted.
+            send("STOP", &processes)?;
             let path = format!("/proc/{server}/task/{server}/children");
             let children = fs::read_to_string(path)?;
             processes.extend(children.split_whitespace().map(str::to_owned));
         }
-        // A child may have ended by itself in between.
-        let mut kill = Command::new("sh");
-        kill.args(["-c", "for pid; do kill -s $0 $pid; done; true", signal]);
-        succeed("kill", &kill.args(processes).output()?)
+        send(signal, &processes)
     }
 
     /// Waits until the server, and what it started, has ended.
@@ -309,6 +312,13 @@ impl Drop for PrivatePostgres {
             let _ = watchdog.wait();
         }
     }
+}
+
+fn send(signal: &str, processes: &[String]) -> Result<(), LaunchError> {
+    // One of them may have ended by itself in between.
+    let mut kill = Command::new("sh");
+    kill.args(["-c", "for pid; do kill -s $0 $pid; done; true", signal]);
+    succeed("kill", &kill.args(processes).output()?)
 }
 
 /// Where the programs of the newest installed server are.
