@@ -80,7 +80,7 @@ impl Cost {
         run();
         let elapsed = start.elapsed();
         self.elapsed += elapsed;
-        self.cpu += benches::cpu_time() - cpu;
+        self.cpu += benches::cpu_time().saturating_sub(cpu);
         self.deliveries += deliveries as u64;
         elapsed
     }

@@ -163,7 +163,7 @@ fn settle() {
     loop {
         let before = benches::cpu_time();
         thread::sleep(SETTLE);
-        if benches::cpu_time() - before < SETTLE / 10 {
+        if benches::cpu_time().saturating_sub(before) < SETTLE / 10 {
             return;
         }
     }

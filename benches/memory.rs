@@ -152,7 +152,7 @@ fn settled() -> usize {
     loop {
         let before = benches::cpu_time();
         thread::sleep(Duration::from_millis(300));
-        if benches::cpu_time() - before < Duration::from_millis(20) {
+        if benches::cpu_time().saturating_sub(before) < Duration::from_millis(20) {
             return benches::resident_bytes();
         }
     }

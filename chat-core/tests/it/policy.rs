@@ -115,7 +115,7 @@ async fn what_is_changed_is_what_everybody_sees_and_what_a_retry_is_compared_wit
     .await;
     assert_eq!(row.conversation.last_message, Some(sent.clone()));
     let page = chat.messages(ben, lunch, Around::Newest, 10).await.unwrap();
-    assert_eq!(page, [sent.clone()]);
+    assert_eq!(page, std::slice::from_ref(&sent));
 
     let again = chat.send(ana, lunch, told.clone()).await.unwrap();
     assert!(again.repeated && again.message == sent);

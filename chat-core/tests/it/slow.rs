@@ -344,7 +344,7 @@ async fn a_row_that_was_looked_up_for_a_crowd_never_takes_the_place_of_a_newer_o
     timeout(PATIENCE, held.notified()).await.unwrap();
     chat.mark_read(ben, lunch, head).await.unwrap();
     let mut newest: Option<Row> = None;
-    let mut hear = async |session: &mut Session| {
+    let mut listen = async |session: &mut Session| {
         while let Ok(batch) = timeout(Duration::from_millis(500), session.next()).await {
             for frame in &batch.unwrap() {
                 if let Some(ServerFrame::Signal(Signal::ConversationUpdated { row })) =
@@ -359,8 +359,8 @@ async fn a_row_that_was_looked_up_for_a_crowd_never_takes_the_place_of_a_newer_o
             }
         }
     };
-    hear(session).await;
+    listen(session).await;
     released.add_permits(100);
-    hear(session).await;
+    listen(session).await;
     assert_eq!(newest.unwrap(), chat.row(ben, lunch).await.unwrap());
 }
