@@ -28,6 +28,22 @@ const STORE_PAGE: usize = 20;
 /// How many rows are looked up at once.
 const ROWS_AT_ONCE: usize = 50;
 
+/// A row as it was told.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    /// When it was asked for.
+    as_of: Instant,
+    /// When a row of the same conversation may next be told.
+    next: Instant,
+    matters_until: Instant,
+}
+
+impl Told {
+    fn matters(&self, now: Instant) -> bool {
+        self.matters_until > now
+    }
+}
+
 /// What a join brought about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Joined {
@@ -55,8 +71,8 @@ pub struct Session {
     /// Rooms whose window does not reach back to the cursor.
     behind: VecDeque<Arc<Attachment>>,
     signals: Signals,
-    /// When a row of a conversation may next be told, where that is not at once.
-    rows_told: HashMap<ConversationId, Instant>,
+    /// The rows that were told not long ago.
+    rows_told: HashMap<ConversationId, Told>,
     ready: Batch,
     closed: bool,
     said_goodbye: bool,
@@ -407,29 +423,36 @@ impl Session {
             return Ok(());
         }
         let now = Instant::now();
-        self.rows_told.retain(|_, next| *next > now);
+        self.rows_told.retain(|_, told| told.matters(now));
         let mut to_look_up = Vec::new();
         let mut known = Vec::new();
         for (id, mark) in &self.signals.rows {
+            let told = self.rows_told.get(id);
             match mark {
-                _ if self.rows_told.contains_key(id) => {}
-                RowMark::Known { .. } => known.push(*id),
-                RowMark::Changed if to_look_up.len() < ROWS_AT_ONCE => to_look_up.push(*id),
-                RowMark::Changed => {}
+                _ if told.is_some_and(|told| told.next > now) => {}
+                RowMark::Known { as_of, .. } if told.is_none_or(|told| told.as_of <= *as_of) => {
+                    known.push(*id);
+                }
+                // Changed, or known from before what was told last.
+                _ if to_look_up.len() < ROWS_AT_ONCE => to_look_up.push(*id),
+                _ => {}
             }
         }
         for id in known {
             if let Some(RowMark::Known {
+                as_of,
                 conversation,
                 me,
                 unread,
             }) = self.signals.rows.remove(&id)
             {
-                self.tell_row(Row {
-                    conversation: Arc::unwrap_or_clone(conversation),
+                let conversation = Arc::unwrap_or_clone(conversation);
+                let row = Row {
+                    conversation,
                     me,
                     unread,
-                });
+                };
+                self.tell_row(row, as_of);
             }
         }
         if to_look_up.is_empty() {
@@ -439,7 +462,7 @@ impl Session {
         for id in to_look_up {
             self.signals.rows.remove(&id);
             match rows.iter().find(|row| row.conversation.id == id) {
-                Some(row) => self.tell_row(row.clone()),
+                Some(row) => self.tell_row(row.clone(), now),
                 None => self
                     .ready
                     .push(Frame::of_signal(&Signal::ConversationRemoved {
@@ -450,9 +473,16 @@ impl Session {
         Ok(())
     }
 
-    fn tell_row(&mut self, row: Row) {
-        let next = Instant::now() + self.engine.limits.row_interval;
-        self.rows_told.insert(row.conversation.id, next);
+    fn tell_row(&mut self, row: Row, as_of: Instant) {
+        let limits = &self.engine.limits;
+        let now = Instant::now();
+        let told = Told {
+            as_of,
+            next: now + limits.row_interval,
+            // Nothing that is known from before can come later than the store answers, and the steps of a crowd take.
+            matters_until: now + limits.row_interval.max(2 * limits.store_patience),
+        };
+        self.rows_told.insert(row.conversation.id, told);
         let row = Box::new(row);
         self.ready
             .push(Frame::of_signal(&Signal::ConversationUpdated { row }));
@@ -464,8 +494,8 @@ impl Session {
             .rows
             .keys()
             .filter_map(|id| self.rows_told.get(id))
+            .map(|told| told.next)
             .min()
-            .copied()
     }
 
     /// Sleeps until something is marked or a row that was held back is due.

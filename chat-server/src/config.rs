@@ -297,10 +297,9 @@ mod tests {
             (&["--listn", "x"][..], "--listn"),
             (&["--listen", "nowhere"], "--listen"),
             (&["--registration", "maybe"], "--registration"),
-            (&["--database-url", "mysql://x/y"], "postgres://"),
             (
                 &["--database-url", "mysql://x/y"],
-                "neither sqlite:PATH nor memory:",
+                "none of sqlite:PATH, postgres://",
             ),
             (&["--limits", "speed=9"], "no limit `speed`"),
             (&["--allow-origin", "*"], "https://host"),

@@ -1,6 +1,6 @@
 //! The server on PostgreSQL: the same accounts and conversations, through the database's outages too.
 
-use std::sync::{Arc, LazyLock};
+use std::{sync::LazyLock, time::Duration};
 
 use chat_core::testing::PrivatePostgres;
 use reqwest::{Method, StatusCode};
@@ -12,10 +12,9 @@ use crate::support::{PASSWORD, PATIENCE, Running, start_on, text};
 
 /// What a caller waits for at most while the database is gone, and how soon all goes on when it is back: with the slack
 /// that a busy machine needs, these are safety nets and no measurements.
-const SOON: std::time::Duration = std::time::Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(10);
 
-static POSTGRES: LazyLock<Arc<PrivatePostgres>> =
-    LazyLock::new(|| Arc::new(PrivatePostgres::start(&[]).unwrap()));
+static POSTGRES: LazyLock<PrivatePostgres> = LazyLock::new(|| PrivatePostgres::start(&[]).unwrap());
 
 async fn start_in(postgres: &PrivatePostgres) -> Running {
     let url = postgres.database().await.unwrap();
@@ -40,8 +39,8 @@ async fn accounts_and_sign_ins_work_as_they_do_elsewhere() {
     let old = json!({"refresh_token": tablet.refresh_token});
     let refreshed = running.post("/api/v1/auth/refresh", old).await;
     assert_eq!(refreshed.status, StatusCode::OK, "{:?}", refreshed.body);
-    let token = text(&refreshed.body["refresh_token"]);
-    let out = json!({"refresh_token": token});
+    let newest = text(&refreshed.body["refresh_token"]);
+    let out = json!({"refresh_token": newest});
     let gone = running.post("/api/v1/auth/logout", out.clone()).await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT, "{:?}", gone.body);
     let refused = running.post("/api/v1/auth/refresh", out).await;
@@ -69,6 +68,31 @@ async fn accounts_and_sign_ins_work_as_they_do_elsewhere() {
     running.stop().await;
 }
 
+/// What can happen to a database.
+#[derive(Clone, Copy)]
+enum Outage {
+    Hangs,
+    Stops,
+    IsKilled,
+}
+
+impl Outage {
+    fn begin(self, postgres: &PrivatePostgres) {
+        match self {
+            Self::Hangs => postgres.freeze().unwrap(),
+            Self::Stops => postgres.stop_immediately().unwrap(),
+            Self::IsKilled => postgres.kill().unwrap(),
+        }
+    }
+
+    fn end(self, postgres: &PrivatePostgres) {
+        match self {
+            Self::Hangs => postgres.thaw().unwrap(),
+            Self::Stops | Self::IsKilled => postgres.start_again().unwrap(),
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_database_is_gone_callers_hear_so_soon_and_sockets_stay() {
     // A server of its own: others are not to lose theirs.
@@ -82,17 +106,12 @@ async fn while_the_database_is_gone_callers_hear_so_soon_and_sockets_stay() {
     let frame = socket.until("new_message").await;
     assert_eq!(frame["message"]["body"], "before");
 
-    let outages: [(fn(&PrivatePostgres), fn(&PrivatePostgres)); 3] = [
-        (|it| it.freeze().unwrap(), |it| it.thaw().unwrap()),
-        (
-            |it| it.stop_immediately().unwrap(),
-            |it| it.start_again().unwrap(),
-        ),
-        (|it| it.kill().unwrap(), |it| it.start_again().unwrap()),
-    ];
     let messages = format!("/conversations/{group}/messages");
-    for (round, (gone, back)) in outages.into_iter().enumerate() {
-        gone(&postgres);
+    for (round, outage) in [Outage::Hangs, Outage::Stops, Outage::IsKilled]
+        .into_iter()
+        .enumerate()
+    {
+        outage.begin(&postgres);
         let message = json!({"client_id": Uuid::new_v4(), "body": format!("round {round}")});
         for _ in 0..2 {
             let since = Instant::now();
@@ -126,7 +145,7 @@ async fn while_the_database_is_gone_callers_hear_so_soon_and_sockets_stay() {
         let answer = socket.call(json!({"type": "ping"})).await;
         assert_eq!(answer["type"], "ack", "the socket stays: {answer}");
 
-        back(&postgres);
+        outage.end(&postgres);
         let since = Instant::now();
         loop {
             let answer = ana.post(&messages, message.clone()).await;
