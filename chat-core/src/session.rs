@@ -430,7 +430,7 @@ impl Session {
             let told = self.rows_told.get(id);
             match mark {
                 _ if told.is_some_and(|told| told.next > now) => {}
-                RowMark::Known { as_of, .. } if told.is_none_or(|told| told.as_of <= *as_of) => {
+                RowMark::Known { as_of, .. } if told.is_none_or(|told| told.as_of < *as_of) => {
                     known.push(*id);
                 }
                 // Changed, or known from before what was told last.
