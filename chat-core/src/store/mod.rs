@@ -31,6 +31,11 @@ pub enum StoreError {
     /// The store is not to be had now; the same call may succeed later.
     #[error("the store is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The disk did not keep what it was given. Nothing more is written until the store is opened anew; reads go on.
+    #[error(
+        "the disk did not keep what was written: check it, then restart; until then nothing more is written"
+    )]
+    DiskFailed,
     /// What the store holds is not what was ever written to it.
     #[error("the store holds what it should not: {0}")]
     Corrupt(String),

@@ -2,9 +2,9 @@
 
 use sqlx::sqlite::SqliteRow;
 
-use super::{SqliteStore, decode::Columns, encode, error::store_error, transaction::Writing};
+use super::{SqliteStore, decode::Columns, encode, error::store_error};
 use crate::{
-    model::{ConversationId, Membership, Role, Seq, Timestamp, UserId},
+    model::{ConversationId, Membership, Seq, Timestamp, UserId},
     store::{ConversationStore, RowPlace, StoreError, StoredRow},
 };
 
@@ -71,6 +71,19 @@ pub(super) const MEMBERSHIP: &str = "
     SELECT user_id, role, read_seq FROM chat_members
     WHERE conversation_id = ?1 AND user_id = ?2 AND active = 1";
 
+/// Makes the conversation of a pair if there is none, and opens it to one of them.
+const DIRECT: &str = "BEGIN IMMEDIATE;
+    INSERT INTO chat_conversations (id, direct_pair, last_activity_at, member_count,
+        kind, head_seq, last_message_seq, owner_count)
+    VALUES (?, ?, ?, json_array_length(?), 0, 0, 0, 0) ON CONFLICT (direct_pair) DO NOTHING;
+    INSERT INTO chat_members (conversation_id, user_id, role, active, read_seq, rev)
+    SELECT c.id, unhex(j.value), 0, 1, 0, 1
+    FROM chat_conversations c CROSS JOIN json_each(?) j WHERE c.id = ?;
+    UPDATE chat_members SET opened = 1 WHERE user_id = ? AND opened = 0
+        AND conversation_id = (SELECT id FROM chat_conversations WHERE direct_pair = ?);
+    SELECT id FROM chat_conversations WHERE direct_pair = ?;
+    COMMIT";
+
 impl ConversationStore for SqliteStore {
     async fn direct(
         &self,
@@ -78,7 +91,26 @@ impl ConversationStore for SqliteStore {
         peer: UserId,
         at: Timestamp,
     ) -> Result<(ConversationId, bool), StoreError> {
-        self.open_direct(user, peer, at).await.map_err(store_error)
+        let new = ConversationId::new();
+        let pair = encode::direct_pair(user, peer);
+        let mut members = vec![user, peer];
+        members.dedup();
+        let members = encode::ids(members.iter().map(|id| id.as_uuid()));
+        let direct = sqlx::query(DIRECT)
+            .bind(new.as_uuid())
+            .bind(&pair)
+            .bind(at.as_millis())
+            .bind(&members)
+            .bind(&members)
+            .bind(new.as_uuid())
+            .bind(user.as_uuid())
+            .bind(&pair)
+            .bind(&pair);
+        let results = self.writer.run(direct).await?;
+        let row = results.iter().flatten().next();
+        let row = row.ok_or_else(|| StoreError::Corrupt("a conversation is not there".into()))?;
+        let id = Columns(row).conversation_id("id")?;
+        Ok((id, id == new))
     }
 
     async fn membership(
@@ -199,63 +231,5 @@ impl ConversationStore for SqliteStore {
         rows.iter()
             .map(|row| Columns(row).user_id("user_id"))
             .collect()
-    }
-}
-
-impl SqliteStore {
-    async fn open_direct(
-        &self,
-        user: UserId,
-        peer: UserId,
-        at: Timestamp,
-    ) -> sqlx::Result<(ConversationId, bool)> {
-        let pair = encode::direct_pair(user, peer);
-        let mut connection = Writing::acquire(&self.writer).await?;
-        let mut transaction = connection.begin().await?;
-        let present =
-            sqlx::query_scalar("SELECT id FROM chat_conversations WHERE direct_pair = ?1")
-                .bind(&pair)
-                .fetch_optional(&mut *transaction)
-                .await?;
-        let id = present.map_or_else(ConversationId::new, ConversationId::from_uuid);
-        if present.is_none() {
-            let members = if user == peer {
-                vec![user]
-            } else {
-                vec![user, peer]
-            };
-            sqlx::query(
-                "INSERT INTO chat_conversations (id, kind, direct_pair, head_seq, last_message_seq,
-                    last_activity_at, member_count, owner_count)
-                VALUES (?1, 0, ?2, 0, 0, ?3, ?4, 0)",
-            )
-            .bind(id.as_uuid())
-            .bind(&pair)
-            .bind(at.as_millis())
-            .bind(encode::number(members.len()))
-            .execute(&mut *transaction)
-            .await?;
-            for member in members {
-                sqlx::query(
-                    "INSERT INTO chat_members (conversation_id, user_id, role, active, read_seq, rev)
-                    VALUES (?1, ?2, ?3, 1, 0, 1)",
-                )
-                .bind(id.as_uuid())
-                .bind(member.as_uuid())
-                .bind(encode::role(Role::Member))
-                .execute(&mut *transaction)
-                .await?;
-            }
-        }
-        sqlx::query(
-            "UPDATE chat_members SET opened = 1
-            WHERE conversation_id = ?1 AND user_id = ?2 AND opened = 0",
-        )
-        .bind(id.as_uuid())
-        .bind(user.as_uuid())
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok((id, present.is_none()))
     }
 }

@@ -16,6 +16,7 @@ use std::path::Path;
 
 pub use open::OpenError;
 use sqlx::SqlitePool;
+use transaction::Writer;
 
 use crate::store::StoreError;
 
@@ -32,7 +33,7 @@ use crate::store::StoreError;
 /// Clones are handles to the same pools.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
-    writer: SqlitePool,
+    writer: Writer,
     reader: SqlitePool,
     /// The pools were made here, so they are closed here.
     owned: bool,
@@ -45,7 +46,7 @@ impl SqliteStore {
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
         let (writer, reader) = open::file(path).await?;
         Ok(Self {
-            writer,
+            writer: Writer::new(writer),
             reader,
             owned: true,
         })
@@ -55,7 +56,7 @@ impl SqliteStore {
     pub async fn in_memory() -> Result<Self, OpenError> {
         let pool = open::in_memory().await?;
         Ok(Self {
-            writer: pool.clone(),
+            writer: Writer::new(pool.clone()),
             reader: pool,
             owned: true,
         })
@@ -68,7 +69,7 @@ impl SqliteStore {
     pub async fn new(pool: SqlitePool) -> Result<Self, OpenError> {
         open::prepare(&pool).await?;
         Ok(Self {
-            writer: pool.clone(),
+            writer: Writer::new(pool.clone()),
             reader: pool,
             owned: false,
         })
@@ -80,7 +81,7 @@ impl SqliteStore {
     /// there may be only one.
     #[must_use]
     pub fn writer(&self) -> &SqlitePool {
-        &self.writer
+        self.writer.pool()
     }
 
     /// The connections to read through. They refuse to write where the store made them itself.
@@ -97,9 +98,9 @@ impl SqliteStore {
         }
         self.reader.close().await;
         let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(&self.writer)
+            .execute(self.writer())
             .await;
-        self.writer.close().await;
+        self.writer().close().await;
         checkpoint.map(drop).map_err(error::store_error)
     }
 }
