@@ -59,18 +59,21 @@ const ENTRY: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 /// So few that the statements for each number of them stay prepared.
 const ENTRIES_AT_ONCE: usize = 16;
 
-pub(super) async fn commit(
-    writer: &Writer,
-    writes: &[Write],
-) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
-    if writes.is_empty() {
-        return Ok(Vec::new());
+impl Writer {
+    /// Carries out a batch of writes in one transaction.
+    pub(super) async fn commit(
+        &self,
+        writes: &[Write],
+    ) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
+        if writes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (transaction, found) = self.begin(load(writes)).await?;
+        let mut loaded = loaded(&found)?;
+        let results: Vec<_> = writes.iter().map(|write| loaded.apply(write)).collect();
+        store(transaction, &loaded, &results).await?;
+        Ok(results)
     }
-    let (transaction, found) = writer.begin(load(writes)).await?;
-    let mut loaded = loaded(&found)?;
-    let results: Vec<_> = writes.iter().map(|write| loaded.apply(write)).collect();
-    store(transaction, &loaded, &results).await?;
-    Ok(results)
 }
 
 fn load(writes: &[Write]) -> Statements<'static> {

@@ -3,7 +3,7 @@
 use sqlx::sqlite::SqliteRow;
 
 use super::{
-    SqliteStore, commit,
+    SqliteStore,
     decode::{Columns, check_dense},
     encode,
     error::store_error,
@@ -41,7 +41,7 @@ impl MessageLog for SqliteStore {
         &self,
         writes: &[Write],
     ) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
-        commit::commit(&self.writer, writes).await
+        self.writer.commit(writes).await
     }
 
     async fn head(&self, conversation: ConversationId) -> Result<Option<Seq>, StoreError> {
