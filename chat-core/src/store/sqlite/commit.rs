@@ -44,12 +44,26 @@ const STORE_CONVERSATIONS: &str = "
         last_message_seq = excluded.last_message_seq, last_activity_at = excluded.last_activity_at,
         member_count = excluded.member_count, owner_count = excluded.owner_count;";
 
-const STORE_MEMBERS: &str = "
+/// Stores members, of whom `$columns` may have changed.
+macro_rules! store_members {
+    ($columns:literal) => {
+        concat!(
+            "
     INSERT INTO chat_members (conversation_id, user_id, role, active, read_seq, rev)
     SELECT unhex(value ->> 0), unhex(value ->> 1), value ->> 2, value ->> 3, value ->> 4, value ->> 5
     FROM json_each(?) WHERE true
-    ON CONFLICT (conversation_id, user_id) DO UPDATE SET role = excluded.role,
-        active = excluded.active, read_seq = excluded.read_seq, rev = excluded.rev;";
+    ON CONFLICT (conversation_id, user_id) DO UPDATE SET ",
+            $columns,
+            ";"
+        )
+    };
+}
+
+const STORE_MEMBERS: &str = store_members!(
+    "role = excluded.role, active = excluded.active, read_seq = excluded.read_seq, rev = excluded.rev"
+);
+/// Leaves alone what is indexed.
+const STORE_CURSORS: &str = store_members!("read_seq = excluded.read_seq, rev = excluded.rev");
 
 const STORE_ENTRIES: &str = "
     INSERT INTO chat_entries (conversation_id, seq, kind, at, author_id,
@@ -71,7 +85,12 @@ impl Writer {
         let (transaction, found) = self.begin(load(writes)).await?;
         let mut loaded = loaded(&found)?;
         let results: Vec<_> = writes.iter().map(|write| loaded.apply(write)).collect();
-        store(transaction, &loaded, &results).await?;
+        let store_members = if writes.iter().all(moves_a_cursor_at_most) {
+            STORE_CURSORS
+        } else {
+            STORE_MEMBERS
+        };
+        store(transaction, store_members, &loaded, &results).await?;
         Ok(results)
     }
 }
@@ -175,9 +194,15 @@ fn place(columns: &Columns<'_>) -> Result<Place, StoreError> {
     })
 }
 
+/// Whether roles and memberships stay as they are.
+fn moves_a_cursor_at_most(write: &Write) -> bool {
+    matches!(write.act, Act::Send { .. } | Act::MarkRead { .. })
+}
+
 /// Conversations first: the other tables refer to them.
 async fn store(
     mut transaction: Transaction<'_>,
+    store_members: &str,
     loaded: &Loaded,
     results: &[Result<Committed, Refusal>],
 ) -> Result<(), StoreError> {
@@ -185,7 +210,7 @@ async fn store(
     let mut lists = Vec::new();
     for (statement, rows) in [
         (STORE_CONVERSATIONS, changed_conversations(loaded)),
-        (STORE_MEMBERS, changed_members(loaded)),
+        (store_members, changed_members(loaded)),
     ] {
         if !rows.is_empty() {
             text.push_str(statement);

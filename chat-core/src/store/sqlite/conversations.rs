@@ -8,43 +8,47 @@ use crate::{
     store::{ConversationStore, RowPlace, StoreError, StoredRow},
 };
 
-/// The rows that `$page` picks from the memberships `m` of user ?1 and their conversations `c`.
+/// The rows of user ?1 in the conversations that `$page` picks.
 ///
-/// What a row costs beyond that (its newest message, the count of unread ones) is paid for the picked ones only. The
-/// count stops one past `Unread::CAP`.
+/// What a row costs beyond being picked is paid for those only. The count of unread messages stops one past
+/// `Unread::CAP`.
 macro_rules! rows {
     ($page:literal) => {
         concat!(
             "
-    WITH page AS MATERIALIZED (
-        SELECT c.id AS row_id, c.kind AS conversation_kind, c.title AS conversation_title, c.direct_pair,
-            c.member_count, c.head_seq, c.last_message_seq, c.last_activity_at,
-            m.role AS my_role, m.read_seq, m.rev, m.pinned, m.muted, m.archived
-        FROM chat_members m CROSS JOIN chat_conversations c ON c.id = m.conversation_id
-        WHERE m.user_id = ?1 AND m.active = 1 AND ",
+    WITH page (row_id) AS MATERIALIZED (",
             $page,
             ")
-    SELECT page.*, e.*, (SELECT count(*) FROM (
-        SELECT 1 FROM chat_entries u
-        WHERE u.conversation_id = page.row_id AND u.seq > page.read_seq
-            AND u.kind = 0 AND u.author_id <> ?1 AND u.deleted_at IS NULL
-        LIMIT 1001)) AS unread
-    FROM page LEFT JOIN chat_entries e
-        ON e.conversation_id = page.row_id AND e.seq = page.last_message_seq
-    ORDER BY page.pinned DESC, page.last_activity_at DESC, page.row_id DESC"
+    SELECT row_id, c.kind AS conversation_kind, c.title AS conversation_title, c.direct_pair,
+        c.member_count, c.head_seq, c.last_message_seq, c.last_activity_at,
+        m.role AS my_role, m.read_seq, m.rev, m.pinned, m.muted, m.archived, e.*,
+        (SELECT count(*) FROM (
+            SELECT 1 FROM chat_entries u
+            WHERE u.conversation_id = row_id AND u.seq > m.read_seq
+                AND u.kind = 0 AND u.author_id <> ?1 AND u.deleted_at IS NULL
+            LIMIT 1001)) AS unread
+    FROM page
+    CROSS JOIN chat_members m ON m.conversation_id = row_id AND m.user_id = ?1 AND m.active = 1
+    CROSS JOIN chat_conversations c ON c.id = row_id
+    LEFT JOIN chat_entries e ON e.conversation_id = row_id AND e.seq = c.last_message_seq
+    ORDER BY m.pinned DESC, c.last_activity_at DESC, row_id DESC"
         )
     };
 }
 
+/// Whoever has many conversations has them all compared for a page: writing each one's activity beside every member, to
+/// read it in order, would cost a send as much as its conversation has members. It takes one read of an index and one of
+/// the conversations.
 pub(super) const ROWS: &str = rows!(
-    "(c.kind = 1 OR c.last_message_seq > 0 OR m.opened = 1)
+    "
+        SELECT c.id FROM chat_members m CROSS JOIN chat_conversations c ON c.id = m.conversation_id
+        WHERE m.user_id = ?1 AND m.active = 1 AND (c.kind = 1 OR c.last_message_seq > 0 OR m.opened = 1)
             AND (?2 IS NULL OR (m.pinned, c.last_activity_at, c.id) < (?2, ?3, ?4))
         ORDER BY m.pinned DESC, c.last_activity_at DESC, c.id DESC LIMIT ?5"
 );
 
 /// ?2 is a JSON array of ids in hexadecimal.
-pub(super) const ROWS_OF: &str =
-    rows!("m.conversation_id IN (SELECT unhex(value) FROM json_each(?2))");
+pub(super) const ROWS_OF: &str = rows!("SELECT DISTINCT unhex(value) FROM json_each(?2)");
 
 pub(super) const ROW_HEADS: &str = "
     SELECT c.id, c.head_seq, m.rev

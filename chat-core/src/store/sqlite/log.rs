@@ -31,6 +31,7 @@ pub(super) const MESSAGES: &str = "
 
 impl MessageLog for SqliteStore {
     async fn epoch(&self) -> Result<StoreEpoch, StoreError> {
+        self.writer.check_disk()?;
         let epoch = sqlx::query_scalar("SELECT value FROM chat_meta WHERE key = 'epoch'")
             .fetch_one(&self.reader)
             .await;

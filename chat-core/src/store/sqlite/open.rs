@@ -20,7 +20,10 @@ const READERS: u32 = 4;
 
 /// The history of this schema, in a table of its own: others may keep theirs in the same database.
 const MIGRATIONS_TABLE: &str = "chat_migrations";
-const MIGRATIONS: [(&str, &str); 1] = [("log", include_str!("migrations/0001_log.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("log", include_str!("migrations/0001_log.sql")),
+    ("list", include_str!("migrations/0002_list.sql")),
+];
 
 /// Why a database cannot be used. None of these changes anything in it.
 #[derive(Debug, thiserror::Error)]

@@ -32,19 +32,26 @@ pub(super) type Statements<'q> = Query<'q, Sqlite, SqliteArguments>;
 #[derive(Clone, Debug)]
 pub(super) struct Writer {
     pool: SqlitePool,
+    /// The pool was made here, so it is closed here.
+    owned: bool,
     disk_failed: Arc<AtomicBool>,
 }
 
 impl Writer {
-    pub(super) fn new(pool: SqlitePool) -> Self {
+    pub(super) fn new(pool: SqlitePool, owned: bool) -> Self {
         Self {
             pool,
+            owned,
             disk_failed: Arc::default(),
         }
     }
 
     pub(super) fn pool(&self) -> &SqlitePool {
         &self.pool
+    }
+
+    pub(super) fn is_owned(&self) -> bool {
+        self.owned
     }
 
     pub(super) fn check_disk(&self) -> Result<(), StoreError> {
@@ -98,6 +105,10 @@ impl Writer {
             return store_error(error);
         }
         self.disk_failed.store(true, Ordering::Release);
+        if self.owned {
+            // From here on it refuses those, too, who write tables of their own through it.
+            drop(self.pool.close());
+        }
         tracing::error!(
             %error,
             "the disk did not keep what was written: nothing more is written until it was checked and the database opened anew"
