@@ -5,6 +5,10 @@
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::Command,
 };
@@ -106,6 +110,8 @@ struct Disk {
     directory: TempDir,
     messages: u128,
     checkpoints: bool,
+    /// As whom the program runs, if not as whoever runs the tests.
+    user: Option<u32>,
 }
 
 impl Disk {
@@ -114,6 +120,7 @@ impl Disk {
             directory: TempDir::new().unwrap(),
             messages: 3,
             checkpoints: false,
+            user: None,
         };
         let store = SqliteStore::open(&disk.file()).await.unwrap();
         let title = Title::try_from("Tea".to_owned()).unwrap();
@@ -128,22 +135,32 @@ impl Disk {
         self.directory.path().join("chat.db")
     }
 
-    fn run(&self, strace: &[&str]) -> Told {
-        let mut command = Command::new("strace");
+    /// Runs the program, under `strace` with these options if there are any.
+    fn run(&self, strace: &str) -> Told {
+        let program = std::env::current_exe().unwrap();
+        let mut command = if strace.is_empty() {
+            Command::new(program)
+        } else {
+            let mut command = Command::new("strace");
+            command.args(["-f", "-qqq", "-o", "trace"]);
+            command.args(strace.split(' ')).arg(program);
+            command
+        };
         command
-            .args(["-f", "-qqq"])
-            .args(strace)
-            .arg(std::env::current_exe().unwrap())
             .args([
                 "disk_faults::program",
                 "--exact",
                 "--ignored",
                 "--nocapture",
             ])
+            .current_dir(self.directory.path())
             .env("DATABASE", self.file())
             .env("MESSAGES", self.messages.to_string());
         if self.checkpoints {
             command.env("CHECKPOINTS", "1");
+        }
+        if let Some(user) = self.user {
+            command.uid(user);
         }
         let output = command
             .output()
@@ -188,14 +205,7 @@ async fn after_a_failed_sync_nothing_more_is_written() {
         disk.checkpoints = checkpoints;
         // It fails once; the next one would say that all is well.
         let fault = format!("inject=fsync,fdatasync:error=EIO:when={nth}");
-        let told = disk.run(&[
-            "-o",
-            "/dev/null",
-            "-e",
-            "trace=fsync,fdatasync",
-            "-e",
-            &fault,
-        ]);
+        let told = disk.run(&format!("-e trace=fsync,fdatasync -e {fault}"));
         let acknowledged = told.numbers("acknowledged");
         assert!(told.all("failed").is_empty(), "{told:?}");
         if let Some(first) = told.numbers("stopped").first() {
@@ -218,12 +228,11 @@ const WRITING: &str = "pwrite64,fsync,fdatasync,ftruncate,fallocate,unlink";
 #[tokio::test]
 async fn killed_between_any_two_system_calls_nothing_acknowledged_is_lost() {
     let disk = Disk::new().await;
-    let trace = disk.directory.path().join("trace");
-    let count = format!("trace={WRITING}");
-    disk.run(&["-o", trace.to_str().unwrap(), "-e", &count]);
+    disk.run(&format!("-e trace={WRITING}"));
+    let trace = fs::read_to_string(disk.directory.path().join("trace")).unwrap();
     // strace counts the calls of each thread, and one thread does all the writing.
     let mut calls = BTreeMap::new();
-    for line in fs::read_to_string(&trace).unwrap().lines() {
+    for line in trace.lines() {
         let thread = line.split(' ').next().unwrap().to_owned();
         *calls.entry(thread).or_insert(0) += 1;
     }
@@ -234,7 +243,7 @@ async fn killed_between_any_two_system_calls_nothing_acknowledged_is_lost() {
     for nth in 1..=calls {
         let disk = Disk::new().await;
         let kill = format!("inject={WRITING}:signal=SIGKILL:when={nth}");
-        let told = disk.run(&["-o", "/dev/null", "-e", &count, "-e", &kill]);
+        let told = disk.run(&format!("-e trace={WRITING} -e {kill}"));
         let acknowledged = told.numbers("acknowledged");
         disk.check(&acknowledged).await;
         none += i32::from(acknowledged.is_empty());
@@ -246,32 +255,90 @@ async fn killed_between_any_two_system_calls_nothing_acknowledged_is_lost() {
     );
 }
 
+/// What ever would take room on the disk finds none, in these calls.
+fn full(calls: &str) -> String {
+    format!("-e trace=pwrite64,fallocate -e inject=pwrite64,fallocate:error=ENOSPC:when={calls}")
+}
+
 #[tokio::test]
 async fn a_full_disk_is_survived_and_heals() {
-    for first in [1, 2, 5, 10, 20] {
+    let mut met = 0;
+    for first in 1..=20 {
         let mut disk = Disk::new().await;
-        disk.messages = 12;
-        let full = format!(
-            "inject=pwrite64,fallocate:error=ENOSPC:when={first}..{}",
-            first + 3
-        );
-        let told = disk.run(&[
-            "-o",
-            "/dev/null",
-            "-e",
-            "trace=pwrite64,fallocate",
-            "-e",
-            &full,
-        ]);
+        disk.messages = 8;
+        let told = disk.run(&full(&format!("{first}..{}", first + 3)));
         let acknowledged = told.numbers("acknowledged");
-        assert!(told.numbers("stopped").is_empty(), "{told:?}");
-        assert!(acknowledged.contains(&disk.messages), "{told:?}");
-        assert!(told.has("ready true"), "{told:?}");
+        if let [refused] = told.all("refused")[..] {
+            assert!(refused.contains("chat.db is full: make room"), "{told:?}");
+        } else {
+            let failed = told.all("failed");
+            met += failed.len();
+            assert!(failed.iter().all(|why| why.contains("full")), "{told:?}");
+            assert!(told.all("stopped").is_empty(), "{told:?}");
+            assert!(acknowledged.contains(&disk.messages), "{told:?}");
+            assert_eq!(told.numbers("readable"), acknowledged, "{told:?}");
+            assert!(told.has("ready true"), "{told:?}");
+        }
+        disk.check(&acknowledged).await;
+    }
+    assert!(met > 0, "no message ever found the disk full");
+}
+
+#[tokio::test]
+async fn started_on_a_full_disk_it_overwrites_nothing() {
+    let disk = Disk::new().await;
+    let before = fs::read(disk.file()).unwrap();
+    let told = disk.run(&full("1+"));
+    let refused = told.all("refused");
+    assert!(
+        refused[0].contains("chat.db is full: make room"),
+        "{told:?}"
+    );
+    assert!(
+        fs::read(disk.file()).unwrap() == before,
+        "not a byte changed"
+    );
+    disk.check(&[]).await;
+}
+
+#[tokio::test]
+async fn a_disk_that_cannot_be_read_is_named() {
+    let disk = Disk::new().await;
+    let before = fs::read(disk.file()).unwrap();
+    let told = disk.run("-P chat.db -e trace=pread64 -e inject=pread64:error=EIO");
+    let refused = told.all("refused");
+    assert!(refused[0].contains("chat.db fails: check it"), "{told:?}");
+    assert!(
+        fs::read(disk.file()).unwrap() == before,
+        "not a byte changed"
+    );
+    disk.check(&[]).await;
+}
+
+#[tokio::test]
+async fn somebody_elses_file_is_refused_and_left_as_it_is() {
+    for mode in [0o000, 0o444] {
+        let mut disk = Disk::new().await;
+        let before = fs::read(disk.file()).unwrap();
+        // Root may read everything, so the program runs as somebody else.
+        let is_root = fs::metadata(disk.file()).unwrap().uid() == 0;
+        disk.user = is_root.then_some(65_534);
+        let permit =
+            |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
+        permit(disk.directory.path(), 0o777).unwrap();
+        permit(&disk.file(), mode).unwrap();
+        let told = disk.run("");
+        let refused = told.all("refused");
         assert!(
-            told.all("failed").iter().all(|why| why.contains("full")),
+            refused[0].contains("chat.db cannot be opened for writing"),
             "{told:?}"
         );
-        assert_eq!(told.numbers("readable"), acknowledged, "{told:?}");
-        disk.check(&acknowledged).await;
+        permit(&disk.file(), 0o644).unwrap();
+        assert!(
+            fs::read(disk.file()).unwrap() == before,
+            "not a byte changed"
+        );
+        disk.user = None;
+        disk.check(&[]).await;
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Loading takes at most four statements, storing two and one for every sixteen entries, however many writes there are.
 
-use std::mem::take;
+use std::{collections::BTreeSet, iter, mem::take};
 
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, query::Query, sqlite::SqliteRow};
@@ -21,16 +21,16 @@ use crate::{
     },
 };
 
-/// Conversations, members, sends, and messages replied to, picked by JSON arrays of ids in hexadecimal.
+/// Conversations, members, sends, and messages replied to, picked by JSON arrays of their keys in hexadecimal.
 pub(super) const LOAD: &str = "BEGIN IMMEDIATE;
     SELECT id, kind, title, head_seq, last_message_seq, last_activity_at, member_count, owner_count
     FROM chat_conversations WHERE id IN (SELECT unhex(value) FROM json_each(?));
     SELECT m.conversation_id, m.user_id, m.role, m.active, m.read_seq, m.rev
     FROM json_each(?) j CROSS JOIN chat_members m
-        ON m.conversation_id = unhex(j.value ->> 0) AND m.user_id = unhex(j.value ->> 1);
+        ON m.conversation_id = unhex(substr(j.value, 1, 32)) AND m.user_id = unhex(substr(j.value, 33));
     SELECT e.* FROM json_each(?) j CROSS JOIN chat_entries e
-        ON e.conversation_id = unhex(j.value ->> 0) AND e.author_id = unhex(j.value ->> 1)
-        AND e.client_id = unhex(j.value ->> 2);
+        ON e.conversation_id = unhex(substr(j.value, 1, 32))
+        AND e.author_id = unhex(substr(j.value, 33, 32)) AND e.client_id = unhex(substr(j.value, 65));
     SELECT conversation_id, message_id
     FROM chat_entries WHERE message_id IN (SELECT unhex(value) FROM json_each(?))";
 
@@ -95,13 +95,14 @@ impl Writer {
     }
 }
 
+/// A batch is often about one conversation, by few authors.
 fn load(writes: &[Write]) -> Statements<'static> {
+    let conversations: BTreeSet<_> = writes.iter().map(|write| write.conversation_id).collect();
+    let members: BTreeSet<_> = writes.iter().flat_map(concerned).collect();
     sqlx::query(LOAD)
-        .bind(encode::ids(
-            writes.iter().map(|write| write.conversation_id.as_uuid()),
-        ))
-        .bind(concerned(writes))
-        .bind(encode::list(sends(writes)))
+        .bind(encode::ids(conversations.iter().map(|id| id.as_uuid())))
+        .bind(encode::keys(members.into_iter()))
+        .bind(encode::keys(writes.iter().filter_map(send)))
         .bind(encode::ids(writes.iter().filter_map(replied)))
 }
 
@@ -134,34 +135,25 @@ fn loaded(found: &[Vec<SqliteRow>]) -> Result<Loaded, StoreError> {
     Ok(loaded)
 }
 
-/// Whose memberships decide: the authors, and those that an act is about.
-fn concerned(writes: &[Write]) -> String {
-    let mut pairs = Vec::with_capacity(writes.len());
-    for write in writes {
-        let mut pair = |user: UserId| {
-            pairs.push(json!([
-                hex(write.conversation_id.as_uuid()),
-                hex(user.as_uuid())
-            ]));
-        };
-        pair(write.author);
-        if let Act::PutMember { user_id, .. } | Act::RemoveMember { user_id } = write.act {
-            pair(user_id);
-        }
-    }
-    encode::list(pairs)
-}
-
-fn sends(writes: &[Write]) -> Vec<Value> {
-    let send = |write: &Write| match &write.act {
-        Act::Send { draft, .. } => Some(json!([
-            hex(write.conversation_id.as_uuid()),
-            hex(write.author.as_uuid()),
-            hex(draft.client_id.as_uuid()),
-        ])),
+/// Whose memberships decide: the author's, and that of whom the act is about.
+fn concerned(write: &Write) -> impl Iterator<Item = [Uuid; 2]> {
+    let target = match write.act {
+        Act::PutMember { user_id, .. } | Act::RemoveMember { user_id } => Some(user_id),
         _ => None,
     };
-    writes.iter().filter_map(send).collect()
+    let users = iter::once(write.author).chain(target);
+    users.map(|user| [write.conversation_id.as_uuid(), user.as_uuid()])
+}
+
+fn send(write: &Write) -> Option<[Uuid; 3]> {
+    match &write.act {
+        Act::Send { draft, .. } => Some([
+            write.conversation_id.as_uuid(),
+            write.author.as_uuid(),
+            draft.client_id.as_uuid(),
+        ]),
+        _ => None,
+    }
 }
 
 fn replied(write: &Write) -> Option<Uuid> {

@@ -18,6 +18,12 @@ pub(super) fn is_failed_sync(error: &sqlx::Error) -> bool {
     matches!(extended_code(error), Some(FILE | DIRECTORY))
 }
 
+/// Whether the file beside the database that its connections share could not be made greater.
+pub(super) fn no_room_for_shared_memory(error: &sqlx::Error) -> bool {
+    const SHARED_MEMORY_SIZE: i32 = 4874;
+    extended_code(error) == Some(SHARED_MEMORY_SIZE)
+}
+
 /// Full disks, locks and lost connections pass; a value that cannot be read, or a broken constraint, does not.
 pub(super) fn store_error(error: sqlx::Error) -> StoreError {
     const CORRUPT: i32 = 11;
