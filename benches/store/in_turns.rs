@@ -5,16 +5,15 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkGroup, measurement::WallTime};
 use tokio::runtime::Runtime;
 
-/// Measures both and answers how many times as long as theirs ours took: the median over criterion's samples, whose
-/// own report is of ours.
+/// Measures both, and prints how many times as long as theirs ours took: the median over criterion's samples, whose own
+/// report is of ours.
 pub(crate) fn in_turns<A, B>(
     benchmarks: &mut BenchmarkGroup<'_, WallTime>,
     runtime: &Runtime,
-    name: &str,
+    (name, reference): (&str, &str),
     ours: impl Fn() -> A + Clone + Send + 'static,
     theirs: impl Fn() -> B + Clone + Send + 'static,
-) -> f64
-where
+) where
     A: Future<Output = ()> + Send,
     B: Future<Output = ()> + Send,
 {
@@ -36,7 +35,13 @@ where
         });
     });
     samples.sort_by(f64::total_cmp);
-    samples.get(samples.len() / 2).copied().unwrap_or(f64::NAN)
+    // There is none when criterion was asked for other benchmarks.
+    if let Some(ratio) = samples.get(samples.len() / 2) {
+        println!(
+            "{name}: {ratio:.2} × {reference} (the inverse is {:.1})\n",
+            ratio.recip()
+        );
+    }
 }
 
 async fn time(act: impl Future<Output = ()>) -> Duration {

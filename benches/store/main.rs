@@ -96,28 +96,26 @@ fn sends<B: Backend>(criterion: &mut Criterion) {
     };
 
     let mut benchmarks = criterion.benchmark_group(B::NAME);
-    let alone = in_turns(
+    in_turns(
         &mut benchmarks,
         &runtime,
-        "one sender alone",
+        (
+            "one sender alone, time to ack",
+            "BEGIN, INSERT, COMMIT of a row",
+        ),
         move || send(1),
         {
             let bare = bare.clone();
             move || bare(1)
         },
     );
-    println!("one sender alone: time to ack {alone:.2} × a bare BEGIN, INSERT, COMMIT\n");
-    benchmarks.sample_size(10);
-    let together = in_turns(
+    benchmarks.sample_size(20);
+    in_turns(
         &mut benchmarks,
         &runtime,
-        "64 senders",
+        ("64 senders, time for 512 messages", "one row a transaction"),
         all_send,
         move || bare(SENDERS * MESSAGES_EACH),
-    );
-    println!(
-        "64 senders: {:.1} × as many messages a second as one row a transaction\n",
-        together.recip()
     );
     benchmarks.finish();
     runtime.block_on(chat.shutdown());
@@ -146,14 +144,19 @@ fn pages<B: Backend>(criterion: &mut Criterion) {
                         }
                     }
                 });
-            let ratio = in_turns(&mut benchmarks, &runtime, $name, at_large, at_small);
-            println!(
-                "{}: at 1,000,000 messages {ratio:.2} × the time at 10,000\n",
-                $name
+            in_turns(
+                &mut benchmarks,
+                &runtime,
+                (
+                    concat!($name, ", at 1,000,000 messages"),
+                    "the same at 10,000",
+                ),
+                at_large,
+                at_small,
             );
         };
     }
-    compare!("unread, more than are counted", |store, logs| store
+    compare!("unread", |store, logs| store
         .rows_of(logs.reader, &[logs.long]));
     compare!("list page", |store, logs| store.rows(
         logs.reader,
