@@ -5,7 +5,9 @@ mod delivery;
 #[cfg(target_os = "linux")]
 mod disk_faults;
 mod nodes;
+mod outage;
 mod people;
+mod postgres;
 mod sqlite;
 mod stores;
 mod support;

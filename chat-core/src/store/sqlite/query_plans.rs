@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::{SqliteStore, commit, conversations, log, presence};
+use super::{SqliteStore, commit, conversations, group_rows, log, presence};
 
 async fn plan(store: &SqliteStore, statement: &str) -> Vec<String> {
     let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
@@ -28,6 +28,9 @@ async fn every_read_goes_through_an_index() {
         conversations::MEMBERS,
         conversations::SHARING_WITH,
         conversations::MEMBERSHIP,
+        group_rows::CONVERSATION,
+        group_rows::PLACES,
+        group_rows::RECENT,
         presence::LAST_SEEN,
         commit::LOAD,
     ]

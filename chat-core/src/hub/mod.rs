@@ -1,0 +1,381 @@
+//! The rooms and sessions of this node, and the one door through which entries reach them.
+
+mod errands;
+mod rows;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use parking_lot::RwLock;
+
+use self::{errands::Errands, rows::Rows};
+use crate::{
+    frame::Frame,
+    herald::Herald,
+    inbox::Inbox,
+    limits::Limits,
+    model::{Change, ConversationId, Entry, Seq, UserId},
+    room::{Attachment, Room, Told},
+    store::{AnyStore, StoreError},
+    window::Pushed,
+};
+
+/// How long to wait before the store is asked again after it failed.
+const STORE_RETRY: Duration = Duration::from_millis(500);
+
+/// The rooms and sessions of this node.
+///
+/// Sessions are reached only through [`deliver`](Hub::deliver) (entries) and the marks that it and its kin leave (state).
+/// What needs the store on the way, such as who the members of a room are, is left to tasks, so that delivering never
+/// waits.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    store: AnyStore,
+    limits: Arc<Limits>,
+    rooms: RwLock<HashMap<ConversationId, Arc<Room>>>,
+    users: RwLock<HashMap<UserId, Vec<Arc<Inbox>>>>,
+    herald: Arc<Herald>,
+    errands: Errands,
+    rows: Rows,
+}
+
+impl Hub {
+    pub(crate) fn new(store: AnyStore, herald: Arc<Herald>, limits: Arc<Limits>) -> Self {
+        Self {
+            store,
+            limits,
+            herald,
+            rooms: RwLock::default(),
+            users: RwLock::default(),
+            errands: Errands::default(),
+            rows: Rows::default(),
+        }
+    }
+
+    /// Lets entries that are durable reach everyone on this node whom they concern. The one door: entries of this node
+    /// and of others come in here and nowhere else. Never waits.
+    ///
+    /// However many entries of a room come together, those who follow it are told once.
+    pub(crate) fn deliver(&self, entries: &[Entry]) {
+        let mut moved: Vec<Arc<Room>> = Vec::new();
+        let mut listed: Vec<ConversationId> = Vec::new();
+        for entry in entries {
+            let conversation = entry.conversation_id;
+            let room = match moved.last() {
+                Some(room) if room.id == conversation => Some(Arc::clone(room)),
+                _ => self.existing_room(conversation),
+            };
+            match room {
+                Some(room) if !self.push(&room, entry) => continue,
+                Some(room) if !moved.last().is_some_and(|last| Arc::ptr_eq(last, &room)) => {
+                    moved.push(room);
+                }
+                _ => {}
+            }
+            if let Change::MemberLeft { user_id, .. } = entry.change {
+                self.row_changed(conversation, user_id);
+            }
+            if listed.last() != Some(&conversation) {
+                listed.push(conversation);
+            }
+        }
+        for room in &moved {
+            self.announce(room);
+        }
+        if !self.users.read().is_empty() {
+            self.rows.changed(listed);
+        }
+    }
+
+    fn announce(&self, room: &Arc<Room>) {
+        match room.announce(&self.limits) {
+            Told::Everyone => {}
+            Told::Nobody => self.herald.call(Arc::clone(room)),
+        }
+    }
+
+    /// Puts an entry into its room; whether those who follow it must be told.
+    fn push(&self, room: &Room, entry: &Entry) -> bool {
+        if let Change::MemberLeft { user_id, .. } = entry.change {
+            room.detach_user(user_id);
+        }
+        match room.push(entry.seq, Frame::of_entry(entry), &self.limits) {
+            Pushed::Appended => {}
+            Pushed::Known => return false,
+            Pushed::Gap => {
+                self.suspect_room(room);
+                return false;
+            }
+        }
+        apply_to_members(room, entry);
+        true
+    }
+
+    /// Tells the sessions of one user that their row of a conversation changed.
+    pub(crate) fn row_changed(&self, conversation: ConversationId, user: UserId) {
+        for inbox in self.users.read().get(&user).into_iter().flatten() {
+            inbox.row_changed(conversation);
+        }
+    }
+
+    /// Tells the sessions of all members that their row of a conversation changed.
+    pub(crate) fn rows_changed(&self, conversation: ConversationId) {
+        self.rows.changed([conversation]);
+    }
+
+    /// Tells of a read cursor that moved: always the user's own sessions, and in small conversations those who joined.
+    pub(crate) fn read_moved(&self, conversation: ConversationId, user: UserId, seq: Seq) {
+        for inbox in self.users.read().get(&user).into_iter().flatten() {
+            inbox.read_moved(conversation, user, seq);
+            inbox.row_changed(conversation);
+        }
+        let Some(room) = self.existing_room(conversation) else {
+            return;
+        };
+        if let Some(members) = room.with_members(HashSet::len) {
+            self.tell_of_read(&room, members, user, seq);
+        } else {
+            self.errands.tell_of_read(conversation, user, seq);
+        }
+    }
+
+    fn tell_of_read(&self, room: &Room, members: usize, user: UserId, seq: Seq) {
+        if members <= self.limits.max_members_for_reads {
+            room.for_each_inbox(|inbox| inbox.read_moved(room.id, user, seq));
+        }
+    }
+
+    /// Tells those who joined a conversation that the set of those who type in it changed.
+    pub(crate) fn typing_changed(&self, conversation: ConversationId) {
+        if let Some(room) = self.existing_room(conversation) {
+            room.for_each_inbox(|inbox| inbox.typing_changed(conversation));
+        }
+    }
+
+    /// Lets every room compare itself with the store: something may have been lost on the way here.
+    pub(crate) fn suspect_all(&self) {
+        let rooms: Vec<_> = self.rooms.read().values().map(Arc::clone).collect();
+        for room in rooms {
+            self.suspect_room(&room);
+        }
+    }
+
+    /// Lets a room compare itself with the store.
+    pub(crate) fn suspect(&self, conversation: ConversationId) {
+        if let Some(room) = self.existing_room(conversation) {
+            self.suspect_room(&room);
+        }
+    }
+
+    /// A log is known to reach this far; a room that does not is compared with the store.
+    pub(crate) fn reaches(&self, conversation: ConversationId, seq: Seq) {
+        if let Some(room) = self.existing_room(conversation)
+            && room.head().is_some_and(|head| head < seq)
+        {
+            self.suspect_room(&room);
+        }
+    }
+
+    fn suspect_room(&self, room: &Room) {
+        if room.set_suspect() {
+            self.errands.repair(room.id);
+        }
+    }
+
+    /// Lets a session follow a conversation's room, which appears if it was not there.
+    pub(crate) fn attach(
+        &self,
+        conversation: ConversationId,
+        inbox: &Arc<Inbox>,
+    ) -> Arc<Attachment> {
+        // Under the lock of the map, so that `retire_idle_rooms` cannot take the room away in between.
+        if let Some(room) = self.rooms.read().get(&conversation) {
+            return room.attach(inbox);
+        }
+        self.rooms
+            .write()
+            .entry(conversation)
+            .or_insert_with(|| Arc::new(Room::new(conversation)))
+            .attach(inbox)
+    }
+
+    /// Lets a session be reached.
+    pub(crate) fn enter(&self, inbox: &Arc<Inbox>) {
+        self.users
+            .write()
+            .entry(inbox.user_id)
+            .or_default()
+            .push(Arc::clone(inbox));
+    }
+
+    /// Lets a session go.
+    pub(crate) fn exit(&self, inbox: &Arc<Inbox>) {
+        let mut users = self.users.write();
+        if let Some(inboxes) = users.get_mut(&inbox.user_id) {
+            inboxes.retain(|other| !Arc::ptr_eq(other, inbox));
+            if inboxes.is_empty() {
+                users.remove(&inbox.user_id);
+            }
+        }
+    }
+
+    /// Tells every session that this was all. The tasks that deliver have ended by now.
+    pub(crate) fn close_sessions(&self) {
+        self.herald.finish();
+        for inbox in self.users.read().values().flatten() {
+            inbox.close();
+        }
+    }
+
+    /// Forgets the rooms that nobody follows and in which nothing happens.
+    pub(crate) fn retire_idle_rooms(&self) {
+        let mut rooms = self.rooms.write();
+        rooms.retain(|_, room| !room.is_idle(self.limits.room_idle));
+        if rooms.capacity() > 2 * rooms.len() + 1_024 {
+            rooms.shrink_to_fit();
+        }
+    }
+
+    /// How many members a conversation has; the store is asked once a room.
+    pub(crate) async fn member_count(&self, room: &Room) -> Result<usize, StoreError> {
+        self.learn_members(room).await?;
+        Ok(room.with_members(HashSet::len).unwrap_or_default())
+    }
+
+    async fn learn_members(&self, room: &Room) -> Result<(), StoreError> {
+        while room.with_members(|_| ()).is_none() {
+            let Some((head, ids)) = self.store.member_ids(room.id).await? else {
+                return Ok(());
+            };
+            if room.head().is_none() {
+                room.learn_head(head);
+            }
+            room.set_members(head, ids);
+        }
+        Ok(())
+    }
+
+    fn existing_room(&self, conversation: ConversationId) -> Option<Arc<Room>> {
+        self.rooms.read().get(&conversation).map(Arc::clone)
+    }
+
+    /// Forgets a room that was made only to see whether anybody is concerned.
+    fn drop_unless_followed(&self, room: &Room) {
+        let mut rooms = self.rooms.write();
+        if room.is_idle(Duration::ZERO) {
+            rooms.remove(&room.id);
+        }
+    }
+
+    fn room(&self, conversation: ConversationId) -> Arc<Room> {
+        if let Some(room) = self.existing_room(conversation) {
+            return room;
+        }
+        let mut rooms = self.rooms.write();
+        Arc::clone(
+            rooms
+                .entry(conversation)
+                .or_insert_with(|| Arc::new(Room::new(conversation))),
+        )
+    }
+}
+
+fn apply_to_members(room: &Room, entry: &Entry) {
+    match entry.change {
+        Change::MemberJoined { user_id, .. } => room.change_members(entry.seq, |members| {
+            members.insert(user_id);
+        }),
+        Change::MemberLeft { user_id, .. } => {
+            room.change_members(entry.seq, |members| {
+                members.remove(&user_id);
+            });
+        }
+        _ => {}
+    }
+}
+
+/// What cannot be read now can be read later, but not what is broken: nobody else waits for that.
+fn unless_corrupt(
+    conversation: ConversationId,
+    outcome: Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    match outcome {
+        Err(StoreError::Corrupt(what)) => {
+            tracing::error!(%conversation, what, "a conversation cannot be read");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::{
+        model::{Timestamp, Title},
+        store::{Act, Committed, MemoryStore, Write},
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn rooms_appear_when_needed_and_vanish_when_idle() {
+        let limits = Arc::new(Limits::default());
+        let hub = Hub::new(
+            AnyStore::new(MemoryStore::default()),
+            Arc::default(),
+            Arc::clone(&limits),
+        );
+        let inbox = Arc::new(Inbox::new(UserId::new()));
+        let attachment = hub.attach(ConversationId::new(), &inbox);
+        let idle = async || {
+            tokio::time::sleep(limits.room_idle).await;
+            hub.retire_idle_rooms();
+            hub.rooms.read().len()
+        };
+        assert_eq!(idle().await, 1, "somebody follows");
+        attachment.room.detach(&attachment);
+        hub.retire_idle_rooms();
+        assert_eq!(
+            hub.rooms.read().len(),
+            1,
+            "somebody may be back in a moment"
+        );
+        assert_eq!(idle().await, 0);
+    }
+
+    #[tokio::test]
+    async fn what_happens_where_nobody_here_belongs_leaves_nothing_behind() {
+        let store = AnyStore::new(MemoryStore::default());
+        let hub = Hub::new(store.clone(), Arc::default(), Arc::default());
+        let (owner, stranger) = (UserId::new(), UserId::new());
+        hub.enter(&Arc::new(Inbox::new(stranger)));
+        let mut written = Vec::new();
+        for _ in 0..100 {
+            let write = Write {
+                conversation_id: ConversationId::new(),
+                author: owner,
+                at: Timestamp::now(),
+                act: Act::CreateGroup {
+                    title: Title::try_from("Tea".to_owned()).unwrap(),
+                    members: Vec::new(),
+                },
+            };
+            let committed = store.commit(&[write], Instant::now()).await.unwrap();
+            let Ok(Committed::Appended(entries)) = &committed[0] else {
+                panic!("a group should be made");
+            };
+            hub.deliver(entries);
+            hub.tell_rows(entries[0].conversation_id).await.unwrap();
+            written.push(entries[0].conversation_id);
+        }
+        assert_eq!(hub.rooms.read().len(), 0);
+
+        hub.enter(&Arc::new(Inbox::new(owner)));
+        hub.tell_rows(written[0]).await.unwrap();
+        assert_eq!(hub.rooms.read().len(), 1, "somebody here is concerned");
+    }
+}
