@@ -2,9 +2,10 @@
 
 use chat_core::{
     model::{ClientId, ConversationId, MessageId, Timestamp, UserId},
-    store::{SqliteStore, Store},
+    store::{PostgresStore, SqliteStore, Store, postgres::PostgresOptions},
+    testing::PrivatePostgres,
 };
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
 pub(crate) trait Backend {
@@ -71,6 +72,58 @@ impl Backend for InSqlite {
             "INSERT INTO chat_entries
                 (conversation_id, seq, kind, at, author_id, message_id, client_id, body)
             VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7)",
+        )
+        .bind(message.conversation.as_uuid())
+        .bind(message.seq)
+        .bind(Timestamp::now().as_millis())
+        .bind(message.author.as_uuid())
+        .bind(MessageId::new().as_uuid())
+        .bind(ClientId::new().as_uuid())
+        .bind(message.body)
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+        transaction.commit().await.unwrap();
+    }
+}
+
+/// A server of its own on this machine, with PostgreSQL's own defaults.
+pub(crate) struct InPostgres {
+    store: PostgresStore,
+    url: String,
+    _server: PrivatePostgres,
+}
+
+impl Backend for InPostgres {
+    const NAME: &str = "postgres";
+    type Store = PostgresStore;
+    type Connection = PgConnection;
+
+    async fn start() -> Self {
+        let server = PrivatePostgres::start(&[]).unwrap();
+        let url = server.database().await.unwrap();
+        let store = PostgresStore::open(&url, PostgresOptions::default()).await;
+        Self {
+            store: store.unwrap(),
+            url,
+            _server: server,
+        }
+    }
+
+    fn store(&self) -> PostgresStore {
+        self.store.clone()
+    }
+
+    async fn connect(&self) -> PgConnection {
+        PgConnection::connect(&self.url).await.unwrap()
+    }
+
+    async fn insert(connection: &mut PgConnection, message: Row<'_>) {
+        let mut transaction = connection.begin().await.unwrap();
+        sqlx::query(
+            "INSERT INTO chat_entries
+                (conversation_id, seq, kind, at, author_id, message_id, client_id, body)
+            VALUES ($1, $2, 0, $3, $4, $5, $6, $7)",
         )
         .bind(message.conversation.as_uuid())
         .bind(message.seq)

@@ -12,7 +12,7 @@ mod in_turns;
 
 use std::sync::Arc;
 
-use backend::{Backend, InSqlite, Row};
+use backend::{Backend, InPostgres, InSqlite, Row};
 use chat_core::{
     Chat,
     model::UserId,
@@ -206,4 +206,10 @@ criterion_group!(
     pages::<InSqlite>,
     long_list::<InSqlite>
 );
-criterion_main!(sqlite);
+criterion_group!(
+    postgres,
+    sends::<InPostgres>,
+    pages::<InPostgres>,
+    long_list::<InPostgres>
+);
+criterion_main!(sqlite, postgres);

@@ -243,7 +243,8 @@ impl PrivatePostgres {
             .args(["-U", OWNER, "-A", "trust", "-E", "UTF8"])
             .args(["--locale=C", "--no-sync", "--no-instructions"]);
         succeed("initdb", &initdb.output()?)?;
-        let rules = "host all guarded 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n";
+        let rules =
+            "host all guarded 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n";
         fs::write(self.data().join("pg_hba.conf"), rules)?;
         Ok(())
     }
@@ -273,7 +274,10 @@ impl PrivatePostgres {
     fn is_ready(&self, server: u32) -> bool {
         let file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
         file.lines().next() == Some(&server.to_string())
-            && file.lines().nth(7).is_some_and(|state| state.trim() == "ready")
+            && file
+                .lines()
+                .nth(7)
+                .is_some_and(|state| state.trim() == "ready")
     }
 
     fn signal(&self, signal: &str, children: bool) -> Result<(), LaunchError> {
