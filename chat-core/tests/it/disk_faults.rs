@@ -54,7 +54,6 @@ async fn numbers(store: &SqliteStore) -> Vec<u128> {
 /// The program: opens the database, sends messages, and tells in a line each what became of it.
 #[tokio::test]
 #[ignore = "the other tests here start it"]
-#[expect(clippy::print_stdout, reason = "the other tests here read it")]
 async fn program() {
     let Ok(file) = std::env::var("DATABASE") else {
         return;
