@@ -132,7 +132,12 @@ async fn a_newer_schema_is_refused() {
     .await
     .unwrap();
     store.close().await.unwrap();
+    let before = std::fs::read(&file).unwrap();
     let refused = SqliteStore::open(&file).await.unwrap_err();
+    assert!(
+        std::fs::read(&file).unwrap() == before,
+        "not a byte changed"
+    );
     assert!(
         matches!(refused, OpenError::NewerSchema { found: 99, .. }),
         "{refused:?}"
