@@ -116,11 +116,17 @@ async fn store(
         .bind(each(&conversations, |(id, _)| id.as_uuid()))
         .bind(each(&conversations, |(_, head)| head.title.as_deref()))
         .bind(each(&conversations, |(_, head)| number(head.seq)))
-        .bind(each(&conversations, |(_, head)| number(head.last_message_seq)))
-        .bind(each(&conversations, |(_, head)| head.last_activity_at.as_millis()))
+        .bind(each(&conversations, |(_, head)| {
+            number(head.last_message_seq)
+        }))
+        .bind(each(&conversations, |(_, head)| {
+            head.last_activity_at.as_millis()
+        }))
         .bind(each(&conversations, |(_, head)| number(head.members)))
         .bind(each(&conversations, |(_, head)| number(head.owners)))
-        .bind(each(&members, |((conversation, _), _)| conversation.as_uuid()))
+        .bind(each(&members, |((conversation, _), _)| {
+            conversation.as_uuid()
+        }))
         .bind(each(&members, |((_, user), _)| user.as_uuid()))
         .bind(each(&members, |(_, place)| role_code(place.role)))
         .bind(each(&members, |(_, place)| place.active))

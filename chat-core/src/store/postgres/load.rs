@@ -29,11 +29,16 @@ pub(super) fn statements(needed: &Needed) -> String {
     let mut sql = String::from(BEGIN);
     if !needed.groups.is_empty() {
         let groups = array(needed.groups.iter().map(|id| id.as_uuid()));
-        push(&mut sql, format_args!("
+        push(
+            &mut sql,
+            format_args!(
+                "
             INSERT INTO chat_conversations
                 (id, kind, head_seq, last_message_seq, last_activity_at, member_count, owner_count)
             SELECT id, 1, 0, 0, 0, 0, 0 FROM unnest({groups}) AS id ORDER BY id
-            ON CONFLICT (id) DO NOTHING RETURNING {MADE} AS what, id;"));
+            ON CONFLICT (id) DO NOTHING RETURNING {MADE} AS what, id;"
+            ),
+        );
     }
     let conversations = array(needed.conversations.iter().map(|id| id.as_uuid()));
     push(&mut sql, format_args!("
@@ -42,24 +47,39 @@ pub(super) fn statements(needed: &Needed) -> String {
         FROM chat_conversations WHERE id = ANY ({conversations}) ORDER BY id FOR NO KEY UPDATE;"));
     let places = array(needed.members.iter().map(|(id, _)| id.as_uuid()));
     let users = array(needed.members.iter().map(|(_, user)| user.as_uuid()));
-    push(&mut sql, format_args!("
+    push(
+        &mut sql,
+        format_args!(
+            "
         SELECT {MEMBER} AS what, m.conversation_id, m.user_id, m.role, m.active, m.read_seq, m.rev
         FROM unnest({places}, {users}) AS j (conversation_id, user_id)
-        JOIN chat_members m USING (conversation_id, user_id);"));
+        JOIN chat_members m USING (conversation_id, user_id);"
+        ),
+    );
     if !needed.sends.is_empty() {
         let places = array(needed.sends.iter().map(|(id, _, _)| id.as_uuid()));
         let users = array(needed.sends.iter().map(|(_, user, _)| user.as_uuid()));
         let names = array(needed.sends.iter().map(|(_, _, name)| name.as_uuid()));
-        push(&mut sql, format_args!("
+        push(
+            &mut sql,
+            format_args!(
+                "
             SELECT {SEND} AS what, e.*
             FROM unnest({places}, {users}, {names}) AS j (conversation_id, author_id, client_id)
-            JOIN chat_entries e USING (conversation_id, author_id, client_id);"));
+            JOIN chat_entries e USING (conversation_id, author_id, client_id);"
+            ),
+        );
     }
     if !needed.replied.is_empty() {
         let replied = array(needed.replied.iter().map(|id| id.as_uuid()));
-        push(&mut sql, format_args!("
+        push(
+            &mut sql,
+            format_args!(
+                "
             SELECT {REPLIED} AS what, conversation_id, message_id
-            FROM chat_entries WHERE message_id = ANY ({replied});"));
+            FROM chat_entries WHERE message_id = ANY ({replied});"
+            ),
+        );
     }
     sql
 }
@@ -92,7 +112,10 @@ pub(super) fn loaded(rows: &[PgRow]) -> Result<Loaded, StoreError> {
                 loaded.conversations.insert(id, head(row)?);
             }
             MEMBER => {
-                let key = (row.conversation_id("conversation_id")?, row.user_id("user_id")?);
+                let key = (
+                    row.conversation_id("conversation_id")?,
+                    row.user_id("user_id")?,
+                );
                 loaded.members.insert(key, place(row)?);
             }
             SEND => {
@@ -102,7 +125,9 @@ pub(super) fn loaded(rows: &[PgRow]) -> Result<Loaded, StoreError> {
             }
             REPLIED => {
                 let conversation = row.conversation_id("conversation_id")?;
-                loaded.replied.insert((conversation, row.message_id("message_id")?));
+                loaded
+                    .replied
+                    .insert((conversation, row.message_id("message_id")?));
             }
             other => return Err(corrupt("what", other)),
         }

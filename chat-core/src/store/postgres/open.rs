@@ -78,7 +78,9 @@ pub enum OpenError {
         source: sqlx::Error,
     },
     /// The user name, the password or the address of this machine is not accepted.
-    #[error("the PostgreSQL server at {server} does not let user {user} in: check name, password and its pg_hba.conf")]
+    #[error(
+        "the PostgreSQL server at {server} does not let user {user} in: check name, password and its pg_hba.conf"
+    )]
     LoginRefused {
         /// Where.
         server: String,
@@ -88,7 +90,9 @@ pub enum OpenError {
         source: sqlx::Error,
     },
     /// The server has no database of this name.
-    #[error("the PostgreSQL server at {server} has no database {database}: make it with createdb, or name another one")]
+    #[error(
+        "the PostgreSQL server at {server} has no database {database}: make it with createdb, or name another one"
+    )]
     NoDatabase {
         /// Where.
         server: String,
@@ -96,7 +100,9 @@ pub enum OpenError {
         database: String,
     },
     /// All of the server's connections are taken.
-    #[error("the PostgreSQL server at {server} has no connection left: raise its max_connections, or use fewer")]
+    #[error(
+        "the PostgreSQL server at {server} has no connection left: raise its max_connections, or use fewer"
+    )]
     TooManyConnections {
         /// Where.
         server: String,
@@ -121,7 +127,9 @@ pub enum OpenError {
         value: String,
     },
     /// The user may not make the tables.
-    #[error("user {user} may not make tables in the database: GRANT CREATE ON SCHEMA public TO it, or use its owner")]
+    #[error(
+        "user {user} may not make tables in the database: GRANT CREATE ON SCHEMA public TO it, or use its owner"
+    )]
     NotPermitted {
         /// Who.
         user: String,
@@ -129,7 +137,9 @@ pub enum OpenError {
         source: sqlx::Error,
     },
     /// A newer version of this library has written to it.
-    #[error("the database has schema {found}, this version knows up to {known}: use the newer version")]
+    #[error(
+        "the database has schema {found}, this version knows up to {known}: use the newer version"
+    )]
     NewerSchema {
         /// A migration in the database that this version does not have.
         found: i64,
