@@ -3,6 +3,8 @@
 
 mod cancellation;
 mod delivery;
+#[cfg(target_os = "linux")]
+mod disk_faults;
 mod interposed;
 mod nodes;
 mod outage;
