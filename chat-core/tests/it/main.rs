@@ -8,3 +8,4 @@ mod postgres;
 mod sqlite;
 mod stores;
 mod support;
+mod two_nodes;

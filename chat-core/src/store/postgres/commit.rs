@@ -1,8 +1,9 @@
 //! A batch as one transaction: lock and load what it depends on, decide, store what it changed.
 //!
-//! Three round trips, however many writes there are: one that begins, locks and loads, one that stores, one that commits.
+//! Four round trips, however many writes there are: one that begins and locks, one that loads, one that stores, one that
+//! commits.
 
-use sqlx::{AssertSqlSafe, Executor, PgConnection};
+use sqlx::{Executor, PgConnection};
 
 use super::{
     connection::{Borrowed, Connections},
@@ -11,29 +12,31 @@ use super::{
 };
 use crate::store::{
     Act, Committed, Refusal, StoreError, Write,
-    columns::{EntryRecord, number, role_code},
+    columns::{EntryRecord, kind_code, number, role_code},
     decide::{Loaded, Needed},
 };
 
+/// Whatever is stored, no table is searched: each row goes where its key belongs.
 pub(super) const STORE: &str = "
     WITH conversation AS (
-        UPDATE chat_conversations c SET title = n.title, head_seq = n.head_seq,
-            last_message_seq = n.last_message_seq, last_activity_at = n.last_activity_at,
-            member_count = n.member_count, owner_count = n.owner_count
-        FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-            $7::bigint[])
-            AS n (id, title, head_seq, last_message_seq, last_activity_at, member_count, owner_count)
-        WHERE c.id = n.id),
+        INSERT INTO chat_conversations (id, kind, title, head_seq, last_message_seq,
+            last_activity_at, member_count, owner_count)
+        SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[])
+        ON CONFLICT (id) DO UPDATE SET title = excluded.title, head_seq = excluded.head_seq,
+            last_message_seq = excluded.last_message_seq,
+            last_activity_at = excluded.last_activity_at,
+            member_count = excluded.member_count, owner_count = excluded.owner_count),
     member AS (
         INSERT INTO chat_members (conversation_id, user_id, role, active, read_seq, rev)
-        SELECT * FROM unnest($8::uuid[], $9::uuid[], $10::bigint[], $11::boolean[], $12::bigint[],
-            $13::bigint[])
+        SELECT * FROM unnest($9::uuid[], $10::uuid[], $11::bigint[], $12::boolean[], $13::bigint[],
+            $14::bigint[])
         ON CONFLICT (conversation_id, user_id) DO UPDATE SET role = excluded.role,
             active = excluded.active, read_seq = excluded.read_seq, rev = excluded.rev)
     INSERT INTO chat_entries (conversation_id, seq, kind, at, author_id, message_id, client_id, body,
         reply_to, user_id, role, title)
-    SELECT * FROM unnest($14::uuid[], $15::bigint[], $16::bigint[], $17::bigint[], $18::uuid[],
-        $19::uuid[], $20::uuid[], $21::text[], $22::uuid[], $23::uuid[], $24::bigint[], $25::text[])";
+    SELECT * FROM unnest($15::uuid[], $16::bigint[], $17::bigint[], $18::bigint[], $19::uuid[],
+        $20::uuid[], $21::uuid[], $22::text[], $23::uuid[], $24::uuid[], $25::bigint[], $26::text[])";
 
 pub(super) async fn commit(
     connections: &Connections,
@@ -68,18 +71,21 @@ fn check_text(writes: &[Write]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Begins the transaction. A connection that was lost before has not committed anything, so another one is tried.
+/// Begins the transaction and loads. A connection that was lost before has not committed anything, so another one is
+/// tried.
 async fn begin(
     connections: &Connections,
     needed: &Needed,
 ) -> Result<(Borrowed, Loaded), StoreError> {
-    let statements = load::statements(needed);
+    let begin_and_lock = load::begin_and_lock(needed);
     let mut lost_before = false;
     loop {
         let mut connection = connections.borrow().await.map_err(store_error)?;
-        let script = sqlx::raw_sql(AssertSqlSafe(statements.clone()));
-        match script.fetch_all(&mut *connection).await {
-            Ok(rows) => return Ok((connection, load::loaded(&rows)?)),
+        match load::lock(&mut connection, &begin_and_lock).await {
+            Ok(locked) => {
+                let loaded = load::load(&mut connection, needed, &locked).await?;
+                return Ok((connection, loaded));
+            }
             Err(error) if is_lost(&error) && !lost_before => lost_before = true,
             Err(error) => return Err(store_error(error)),
         }
@@ -114,6 +120,7 @@ async fn store(
     }
     sqlx::query(STORE)
         .bind(each(&conversations, |(id, _)| id.as_uuid()))
+        .bind(each(&conversations, |(_, head)| kind_code(head.kind)))
         .bind(each(&conversations, |(_, head)| head.title.as_deref()))
         .bind(each(&conversations, |(_, head)| number(head.seq)))
         .bind(each(&conversations, |(_, head)| number(head.last_message_seq)))
