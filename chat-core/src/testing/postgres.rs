@@ -176,6 +176,15 @@ impl PrivatePostgres {
         }
     }
 
+    /// Restarts it as a standby, which answers questions and takes no writes, until it is started again after that.
+    pub fn become_standby(&self) -> Result<(), LaunchError> {
+        self.stop_immediately()?;
+        let signal = self.data().join("standby.signal");
+        fs::write(&signal, "")?;
+        self.start_again()?;
+        Ok(fs::remove_file(signal)?)
+    }
+
     fn launch(&self) -> Result<(), LaunchError> {
         let log = fs::File::options()
             .create(true)
@@ -273,7 +282,10 @@ impl PrivatePostgres {
     fn is_ready(&self, server: u32) -> bool {
         let file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
         file.lines().next() == Some(&server.to_string())
-            && file.lines().nth(7).is_some_and(|state| state.trim() == "ready")
+            && file
+                .lines()
+                .nth(7)
+                .is_some_and(|state| ["ready", "standby"].contains(&state.trim()))
     }
 
     fn signal(&self, signal: &str, children: bool) -> Result<(), LaunchError> {

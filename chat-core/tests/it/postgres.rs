@@ -15,7 +15,7 @@ use chat_core::{
     },
     testing::PrivatePostgres,
 };
-use sqlx::{Executor, PgPool, postgres::PgPoolOptions};
+use sqlx::{Executor, PgPool};
 use tokio::time::{sleep, timeout};
 
 /// For databases whose server does not wait for its disk: a power cut is nothing that these tests stage.
@@ -500,23 +500,51 @@ async fn a_server_that_hangs_takes_no_connection_with_it() {
     survive(Fault::Frozen).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_standby_is_refused_and_no_damage() {
-    let url = new_database().await;
+#[tokio::test]
+async fn a_standby_takes_no_writes_and_says_so() {
+    let server = server();
+    let url = server.database().await.unwrap();
     let store = PostgresStore::open(&url, UNSAFE).await.unwrap();
     let me = UserId::new();
     let id = group(&store, me).await;
-    // In this pool, every transaction is read-only unless it says otherwise: the store does.
-    let pool = PgPoolOptions::new()
-        .connect(&format!("{url}&options[default_transaction_read_only]=on"))
-        .await
-        .unwrap();
-    let read_only = PostgresStore::new_allowing_unsafe_durability(pool).await;
-    let read_only = read_only.unwrap();
-    read_only.commit(&[send(id, me, "hi")]).await.unwrap();
-    let refused = read_only.set_last_seen(&[(me, Timestamp::now())]).await;
+    server.become_standby().unwrap();
+    let refused = PostgresStore::open(&url, UNSAFE).await.unwrap_err();
+    assert!(matches!(refused, OpenError::ReadOnly), "{refused:?}");
+    let message = [send(id, me, "hi")];
+    let refused = store.commit(&message).await;
     assert!(
         matches!(refused, Err(StoreError::Unavailable(_))),
         "{refused:?}"
     );
+    let refused = store.set_last_seen(&[(me, Timestamp::now())]).await;
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable(_))),
+        "{refused:?}"
+    );
+    assert_eq!(store.head(id).await.unwrap(), Some(1), "reads go on");
+    server.stop_immediately().unwrap();
+    server.start_again().unwrap();
+    store.commit(&message).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_settings_of_a_pool_do_not_change_what_a_commit_sees() {
+    let url = new_database().await;
+    let settings = "options[default_transaction_isolation]=serializable\
+        &options[default_transaction_read_only]=on";
+    let theirs = PgPool::connect(&format!("{url}&{settings}")).await.unwrap();
+    let me = UserId::new();
+    let store = PostgresStore::open(&url, UNSAFE).await.unwrap();
+    let id = group(&store, me).await;
+    let in_pool = PostgresStore::new_allowing_unsafe_durability(theirs).await;
+    let in_pool = in_pool.unwrap();
+    for n in 0..10 {
+        let (a, b) = (
+            [send(id, me, format!("a{n}"))],
+            [send(id, me, format!("b{n}"))],
+        );
+        let (a, b) = tokio::join!(store.commit(&a), in_pool.commit(&b));
+        assert!(a.unwrap()[0].is_ok() && b.unwrap()[0].is_ok());
+    }
+    assert_eq!(store.head(id).await.unwrap(), Some(21));
 }

@@ -9,7 +9,7 @@ mod load;
 mod log;
 mod open;
 mod presence;
-#[cfg(test)]
+#[cfg(all(test, feature = "testing"))]
 mod query_plans;
 
 use sqlx::PgPool;
