@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tokio::task::JoinSet;
 
 use super::{
-    commit, create, group, mark_read, message, put, random::Random, remove, rename, row, say, send,
+    create, group, mark_read, put, random::Random, remove, rename, say, send,
 };
 use crate::{
     model::{Change, ConversationId, Entry, Role, Seq, UserId},
     store::{
-        AnyStore, Around, Committed, ConversationStore, MessageLog, ReadCursor, Refusal, RowPlace,
-        Store, Write,
+AnyStore, Around, Committed, ReadCursor, Refusal, RowPlace, Store, Write,
     },
 };
 

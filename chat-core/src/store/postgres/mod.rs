@@ -11,6 +11,7 @@ mod open;
 mod presence;
 #[cfg(all(test, feature = "testing"))]
 mod query_plans;
+mod store;
 
 use sqlx::PgPool;
 
@@ -80,6 +81,7 @@ impl PostgresStore {
     /// [`StoreError::Unavailable`](crate::store::StoreError::Unavailable).
     pub async fn close(&self) {
         if self.owned {
+            self.connections.release();
             self.connections.pool.close().await;
         }
     }
