@@ -252,7 +252,8 @@ impl PrivatePostgres {
             .args(["-U", OWNER, "-A", "trust", "-E", "UTF8"])
             .args(["--locale=C", "--no-sync", "--no-instructions"]);
         succeed("initdb", &initdb.output()?)?;
-        let rules = "host all guarded 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n";
+        let rules =
+            "host all guarded 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n";
         fs::write(self.data().join("pg_hba.conf"), rules)?;
         Ok(())
     }

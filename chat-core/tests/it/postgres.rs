@@ -153,7 +153,8 @@ async fn somebody_elses_database_stays_theirs() {
 async fn a_newer_schema_is_refused() {
     let url = new_database().await;
     let store = PostgresStore::open(&url, UNSAFE).await.unwrap();
-    let future = "INSERT INTO chat_migrations (version, description, success, checksum, execution_time)
+    let future =
+        "INSERT INTO chat_migrations (version, description, success, checksum, execution_time)
         VALUES (99, 'from the future', TRUE, '', 0)";
     store.pool().execute(future).await.unwrap();
     let refused = PostgresStore::open(&url, UNSAFE).await.unwrap_err();
@@ -196,9 +197,7 @@ async fn what_is_wrong_with_a_url_is_said() {
         "{refused:?}"
     );
 
-    let stranger = new_database()
-        .await
-        .replace("chat@", "guarded:secret@");
+    let stranger = new_database().await.replace("chat@", "guarded:secret@");
     let refused = PostgresStore::open(&stranger, UNSAFE).await.unwrap_err();
     assert!(
         matches!(&refused, OpenError::NotPermitted { user, .. } if user == "guarded"),

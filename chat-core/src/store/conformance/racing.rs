@@ -4,14 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tokio::task::JoinSet;
 
-use super::{
-    create, group, mark_read, put, random::Random, remove, rename, say, send,
-};
+use super::{create, group, mark_read, put, random::Random, remove, rename, say, send};
 use crate::{
     model::{Change, ConversationId, Entry, Role, Seq, UserId},
-    store::{
-AnyStore, Around, Committed, ReadCursor, Refusal, RowPlace, Store, Write,
-    },
+    store::{AnyStore, Around, Committed, ReadCursor, Refusal, RowPlace, Store, Write},
 };
 
 /// Sixty-four writers at once, with batches of everything in several conversations: every log is dense, it holds what was
@@ -132,7 +128,11 @@ pub async fn racing_creators_make_one_group(store: impl Store) {
                 let me = UserId::new();
                 // Others share the transaction, and are not disturbed.
                 let other = ConversationId::new();
-                let batch = [create(other, me, &[]), create(id, me, &[]), send(id, me, "mine")];
+                let batch = [
+                    create(other, me, &[]),
+                    create(id, me, &[]),
+                    send(id, me, "mine"),
+                ];
                 let results = store.commit(&batch).await.unwrap();
                 assert!(results[0].is_ok());
                 assert_eq!(results[1].is_ok(), results[2].is_ok());

@@ -106,11 +106,7 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn of_own(
-        pool: PgPool,
-        transactions: Transactions,
-        suspicion: Suspicion,
-    ) -> Self {
+    pub(super) fn of_own(pool: PgPool, transactions: Transactions, suspicion: Suspicion) -> Self {
         Self {
             pool,
             suspicion,
@@ -155,13 +151,12 @@ impl Connections {
         let Some((turn, kept)) = self.turn() else {
             return self.borrow().await;
         };
-        let mut connection = match kept {
-            Some(connection) => connection,
-            None => {
-                let mut connection = self.borrow().await?;
-                connection.execute(SETTINGS).await?;
-                connection
-            }
+        let mut connection = if let Some(connection) = kept {
+            connection
+        } else {
+            let mut connection = self.borrow().await?;
+            connection.execute(SETTINGS).await?;
+            connection
         };
         connection.turn = Some(turn);
         Ok(connection)

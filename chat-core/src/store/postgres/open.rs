@@ -25,7 +25,7 @@ const OLDEST_SERVER: i32 = 14;
 
 /// What the connections are told, unless the URL says otherwise: nobody who is gone, or too slow to be waited for, holds
 /// a lock for long.
-const SESSION: [(&str, &str); 8] = [
+const SESSION: [(&str, &str); 9] = [
     ("statement_timeout", "5s"),
     ("lock_timeout", "1500ms"),
     ("idle_in_transaction_session_timeout", "5s"),
@@ -33,6 +33,8 @@ const SESSION: [(&str, &str); 8] = [
     ("tcp_keepalives_interval", "5"),
     ("tcp_keepalives_count", "3"),
     ("tcp_user_timeout", "15s"),
+    // It collects a whole log before the first entry of a page, where the index would give just the page.
+    ("enable_bitmapscan", "off"),
     // It compiles for longer than any statement here runs.
     ("jit", "off"),
 ];
@@ -78,7 +80,9 @@ pub enum OpenError {
         source: sqlx::Error,
     },
     /// The user name, the password or the address of this machine is not accepted.
-    #[error("the PostgreSQL server at {server} does not let user {user} in: check name, password and its pg_hba.conf")]
+    #[error(
+        "the PostgreSQL server at {server} does not let user {user} in: check name, password and its pg_hba.conf"
+    )]
     LoginRefused {
         /// Where.
         server: String,
@@ -88,7 +92,9 @@ pub enum OpenError {
         source: sqlx::Error,
     },
     /// The server has no database of this name.
-    #[error("the PostgreSQL server at {server} has no database {database}: make it with createdb, or name another one")]
+    #[error(
+        "the PostgreSQL server at {server} has no database {database}: make it with createdb, or name another one"
+    )]
     NoDatabase {
         /// Where.
         server: String,
@@ -96,7 +102,9 @@ pub enum OpenError {
         database: String,
     },
     /// All of the server's connections are taken.
-    #[error("the PostgreSQL server at {server} has no connection left: raise its max_connections, or use fewer")]
+    #[error(
+        "the PostgreSQL server at {server} has no connection left: raise its max_connections, or use fewer"
+    )]
     TooManyConnections {
         /// Where.
         server: String,
@@ -121,7 +129,9 @@ pub enum OpenError {
         value: String,
     },
     /// The user may not make the tables.
-    #[error("user {user} may not make tables in the database: GRANT CREATE ON SCHEMA public TO it, or use its owner")]
+    #[error(
+        "user {user} may not make tables in the database: GRANT CREATE ON SCHEMA public TO it, or use its owner"
+    )]
     NotPermitted {
         /// Who.
         user: String,
@@ -129,7 +139,9 @@ pub enum OpenError {
         source: sqlx::Error,
     },
     /// A newer version of this library has written to it.
-    #[error("the database has schema {found}, this version knows up to {known}: use the newer version")]
+    #[error(
+        "the database has schema {found}, this version knows up to {known}: use the newer version"
+    )]
     NewerSchema {
         /// A migration in the database that this version does not have.
         found: i64,
@@ -154,8 +166,7 @@ pub(super) async fn database(
     let connected = timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&target)).await;
     let connected = connected.unwrap_or(Err(sqlx::Error::PoolTimedOut));
     let mut connection = connected.map_err(|error| about(&target, error))?;
-    let transactions =
-        prepare(&mut connection, &target, options.allow_unsafe_durability).await?;
+    let transactions = prepare(&mut connection, &target, options.allow_unsafe_durability).await?;
     // Whatever becomes of this connection, the database is ready.
     let _ = connection.close().await;
 
@@ -244,9 +255,10 @@ async fn check_server(
             }
         }
     }
-    Ok(match row.try_get("plain")? {
-        true => Transactions::Plain,
-        false => Transactions::Special,
+    Ok(if row.try_get("plain")? {
+        Transactions::Plain
+    } else {
+        Transactions::Special
     })
 }
 
