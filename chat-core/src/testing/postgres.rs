@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use uuid::Uuid;
 
 /// Enough for the slowest machine; a server that takes longer will never be there.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The user that the server's data and connections belong to; no password is asked for.
 const OWNER: &str = "chat";

@@ -28,7 +28,7 @@ pub(crate) const UNSAFE: PostgresOptions = PostgresOptions {
 const ENGINE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The server of all tests that leave it alone.
-static SERVER: LazyLock<PrivatePostgres> = LazyLock::new(|| server());
+static SERVER: LazyLock<PrivatePostgres> = LazyLock::new(server);
 
 fn server() -> PrivatePostgres {
     PrivatePostgres::start(&["fsync=off"]).unwrap()
@@ -352,7 +352,7 @@ async fn two_nodes_that_give_up_half_way_neither_deadlock_nor_lose_connections()
                 let batch: Vec<Write> = order.map(|id| send(id, me, "hi")).collect();
                 let patience = match round % 3 {
                     0 => Duration::from_micros((round * 97 % 4_000) as u64),
-                    _ => Duration::from_secs(60),
+                    _ => Duration::from_mins(1),
                 };
                 if let Ok(results) = timeout(patience, node.commit(&batch)).await {
                     for result in results.unwrap() {

@@ -181,7 +181,7 @@ impl Connections {
         Some((Turn(Arc::clone(committing)), kept))
     }
 
-    /// The answer to a query that changes nothing. If the connection turns out to be lost, asks once more on another one.
+    /// The answer to a query that does no more when it is asked twice, as it is, on another connection, when one is lost.
     pub(super) async fn fetch<'q>(
         &self,
         query: impl Fn() -> Query<'q, Postgres, PgArguments> + Send,

@@ -271,6 +271,9 @@ fn check_version(number: i32, version: String) -> Result<(), OpenError> {
 
 /// All in one transaction, so that of several who open a new database at once one makes the tables and the others wait.
 async fn migrate(connection: &mut PgConnection) -> Result<(), MigrateError> {
+    // Making tables, and waiting for those who do, takes as long as it takes.
+    const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+        SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
     let migrations = MIGRATIONS.iter().zip(1..).map(|((name, sql), version)| {
         let sql = sql.into_sql_str();
         Migration::new(version, (*name).into(), MigrationType::Simple, sql, false)
@@ -278,10 +281,6 @@ async fn migrate(connection: &mut PgConnection) -> Result<(), MigrateError> {
     let mut migrator = Migrator::with_migrations(migrations.collect());
     migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
     migrator.set_locking(false);
-
-    // Making tables, and waiting for those who do, takes as long as it takes.
-    const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
-        SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
     let mut transaction = connection.begin_with(BEGIN).await?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
         .bind(MIGRATIONS_LOCK)
