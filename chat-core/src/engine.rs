@@ -67,11 +67,10 @@ impl Engine {
             return Err(Error::ShuttingDown);
         }
         let done = self.tasks.spawn(act(Arc::clone(self)));
-        done.await
-            .unwrap_or_else(|ended| match ended.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(Error::ShuttingDown),
-            })
+        done.await.unwrap_or_else(|ended| match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Error::ShuttingDown),
+        })
     }
 
     /// The rows of these conversations in the user's list; those the user does not belong to are left out.
