@@ -14,6 +14,13 @@ const MEMBER_LEFT: i64 = 2;
 const MEMBER_ROLE: i64 = 3;
 const CONVERSATION_RENAMED: i64 = 4;
 
+pub(super) fn kind_code(kind: ConversationKind) -> i64 {
+    match kind {
+        ConversationKind::Direct => 0,
+        ConversationKind::Group => 1,
+    }
+}
+
 pub(super) fn role_code(role: Role) -> i64 {
     match role {
         Role::Member => 0,

@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use uuid::Uuid;
 
 /// Enough for the slowest machine; a server that takes longer will never be there.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The user that the server's data and connections belong to; no password is asked for.
 const OWNER: &str = "chat";
@@ -176,6 +176,15 @@ impl PrivatePostgres {
         }
     }
 
+    /// Restarts it as a standby, which answers questions and takes no writes, until it is started again after that.
+    pub fn become_standby(&self) -> Result<(), LaunchError> {
+        self.stop_immediately()?;
+        let signal = self.data().join("standby.signal");
+        fs::write(&signal, "")?;
+        self.start_again()?;
+        Ok(fs::remove_file(signal)?)
+    }
+
     fn launch(&self) -> Result<(), LaunchError> {
         let log = fs::File::options()
             .create(true)
@@ -277,7 +286,7 @@ impl PrivatePostgres {
             && file
                 .lines()
                 .nth(7)
-                .is_some_and(|state| state.trim() == "ready")
+                .is_some_and(|state| ["ready", "standby"].contains(&state.trim()))
     }
 
     fn signal(&self, signal: &str, children: bool) -> Result<(), LaunchError> {

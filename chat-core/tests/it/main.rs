@@ -15,3 +15,4 @@ mod slow;
 mod sqlite;
 mod stores;
 mod support;
+mod two_nodes;

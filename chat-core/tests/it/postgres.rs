@@ -1,19 +1,549 @@
-//! What only a database server can promise: several nodes, and surviving its restarts.
+//! What only a database server can promise: several nodes, refusals that say why, and surviving its failures.
 
-use std::sync::LazyLock;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
-use chat_core::{store::postgres::PostgresOptions, testing::PrivatePostgres};
+use chat_core::{
+    model::{ClientId, ConversationId, Draft, MessageId, Timestamp, Title, UserId},
+    store::{
+        Act, Around, Committed, ConversationStore, MessageLog, PostgresStore, PresenceStore,
+        StoreError, Write,
+        postgres::{OpenError, PostgresOptions},
+    },
+    testing::PrivatePostgres,
+};
+use sqlx::{Executor, PgPool};
+use tokio::time::{sleep, timeout};
 
-/// For databases whose server does not wait for its disk: a crash of the machine is nothing that these tests stage.
+/// For databases whose server does not wait for its disk: a power cut is nothing that these tests stage.
 pub(crate) const UNSAFE: PostgresOptions = PostgresOptions {
     max_connections: 10,
     allow_unsafe_durability: true,
 };
 
+/// As long as the engine waits for a store.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(2);
+
 /// The server of all tests that leave it alone.
-static SERVER: LazyLock<PrivatePostgres> =
-    LazyLock::new(|| PrivatePostgres::start(&["fsync=off"]).unwrap());
+static SERVER: LazyLock<PrivatePostgres> = LazyLock::new(server);
+
+fn server() -> PrivatePostgres {
+    PrivatePostgres::start(&["fsync=off"]).unwrap()
+}
 
 pub(crate) async fn new_database() -> String {
     SERVER.database().await.unwrap()
+}
+
+async fn new_store() -> PostgresStore {
+    PostgresStore::open(&new_database().await, UNSAFE)
+        .await
+        .unwrap()
+}
+
+fn write(conversation_id: ConversationId, author: UserId, act: Act) -> Write {
+    Write {
+        conversation_id,
+        author,
+        at: Timestamp::now(),
+        act,
+    }
+}
+
+fn send(conversation: ConversationId, author: UserId, body: impl Into<String>) -> Write {
+    let draft = Draft {
+        client_id: ClientId::new(),
+        body: body.into(),
+        reply_to: None,
+    };
+    let id = MessageId::new();
+    write(conversation, author, Act::Send { id, draft })
+}
+
+async fn group(store: &PostgresStore, owner: UserId) -> ConversationId {
+    let id = ConversationId::new();
+    let title = Title::try_from("Tea".to_owned()).unwrap();
+    let members = Vec::new();
+    let create = write(id, owner, Act::CreateGroup { title, members });
+    store.commit(&[create]).await.unwrap().remove(0).unwrap();
+    id
+}
+
+#[tokio::test]
+async fn reopening_keeps_everything() {
+    let url = new_database().await;
+    let me = UserId::new();
+    let store = PostgresStore::open(&url, UNSAFE).await.unwrap();
+    let epoch = store.epoch().await.unwrap();
+    let id = group(&store, me).await;
+    store.commit(&[send(id, me, "hi")]).await.unwrap();
+    let (direct, _) = store.direct(me, me, Timestamp::now()).await.unwrap();
+    let now = Timestamp::now();
+    store.set_last_seen(&[(me, now)]).await.unwrap();
+    let rows = store.rows(me, None, 10).await.unwrap();
+    let log = store.entries_after(id, 0, 10).await.unwrap();
+    store.close().await;
+    let closed = store.head(id).await;
+    assert!(matches!(closed, Err(StoreError::Unavailable(_))));
+
+    let store = PostgresStore::open(&url, UNSAFE).await.unwrap();
+    assert_eq!(store.epoch().await.unwrap(), epoch);
+    assert_eq!(store.rows(me, None, 10).await.unwrap(), rows);
+    assert_eq!(store.entries_after(id, 0, 10).await.unwrap(), log);
+    let again = store.direct(me, me, Timestamp::now()).await.unwrap();
+    assert_eq!(again, (direct, false));
+    assert_eq!(store.last_seen(&[me]).await.unwrap(), [(me, now)]);
+}
+
+#[tokio::test]
+async fn without_its_epoch_a_restored_database_gets_another_one() {
+    let url = new_database().await;
+    let store = PostgresStore::open(&url, UNSAFE).await.unwrap();
+    let before = store.epoch().await.unwrap();
+    let forget = "DELETE FROM chat_meta WHERE key = 'epoch'";
+    store.pool().execute(forget).await.unwrap();
+    let store = PostgresStore::open(&url, UNSAFE).await.unwrap();
+    assert_ne!(store.epoch().await.unwrap(), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_nodes_may_open_a_new_database_at_once() {
+    let url = new_database().await;
+    let mut openers = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let url = url.clone();
+        openers.spawn(async move {
+            let store = PostgresStore::open(&url, UNSAFE).await.unwrap();
+            store.epoch().await.unwrap()
+        });
+    }
+    let epochs = openers.join_all().await;
+    assert!(epochs.iter().all(|epoch| *epoch == epochs[0]), "{epochs:?}");
+}
+
+#[tokio::test]
+async fn somebody_elses_database_stays_theirs() {
+    let pool = PgPool::connect(&new_database().await).await.unwrap();
+    pool.execute("CREATE TABLE users (id bigint PRIMARY KEY, name text)")
+        .await
+        .unwrap();
+    let store = PostgresStore::new_allowing_unsafe_durability(pool.clone())
+        .await
+        .unwrap();
+    group(&store, UserId::new()).await;
+    store.close().await;
+
+    let foreign: Vec<String> = sqlx::query_scalar(
+        "SELECT tablename::text FROM pg_tables
+        WHERE schemaname = 'public' AND tablename NOT LIKE 'chat!_%' ESCAPE '!'",
+    )
+    .fetch_all(&pool)
+    .await
+    .expect("a given pool stays open");
+    assert_eq!(foreign, ["users"]);
+    timeout(Duration::from_secs(10), pool.close())
+        .await
+        .expect("none of its connections is kept");
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let url = new_database().await;
+    let store = PostgresStore::open(&url, UNSAFE).await.unwrap();
+    let future =
+        "INSERT INTO chat_migrations (version, description, success, checksum, execution_time)
+        VALUES (99, 'from the future', TRUE, '', 0)";
+    store.pool().execute(future).await.unwrap();
+    let refused = PostgresStore::open(&url, UNSAFE).await.unwrap_err();
+    assert!(
+        matches!(refused, OpenError::NewerSchema { found: 99, .. }),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_url_is_said() {
+    let server = &*SERVER;
+    let port = server.port();
+    let safe = PostgresOptions::default();
+    let refusal = async |url: &str| PostgresStore::open(url, safe).await.unwrap_err();
+
+    let refused = refusal("chat.db").await;
+    assert!(matches!(refused, OpenError::BadUrl(_)), "{refused:?}");
+
+    let refused = refusal("postgres://chat@127.0.0.1:1/chat").await;
+    assert!(
+        matches!(refused, OpenError::Unreachable { .. }),
+        "{refused:?}"
+    );
+    assert!(refused.to_string().contains("127.0.0.1:1"), "{refused}");
+
+    for guess in ["guess", "s3cret"] {
+        let url = format!("postgres://guarded:{guess}@127.0.0.1:{port}/postgres");
+        let refused = refusal(&url).await;
+        assert!(
+            matches!(&refused, OpenError::LoginRefused { user, .. } if user == "guarded"),
+            "{refused:?}"
+        );
+        assert!(!refused.to_string().contains(guess), "{refused}");
+    }
+
+    let refused = refusal(&server.url("nowhere")).await;
+    assert!(
+        matches!(&refused, OpenError::NoDatabase { database, .. } if database == "nowhere"),
+        "{refused:?}"
+    );
+
+    let stranger = new_database().await.replace("chat@", "guarded:secret@");
+    let refused = PostgresStore::open(&stranger, UNSAFE).await.unwrap_err();
+    assert!(
+        matches!(&refused, OpenError::NotPermitted { user, .. } if user == "guarded"),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_without_room_says_so() {
+    let server = server();
+    let url = server.database().await.unwrap();
+    let limit = "ALTER ROLE guarded CONNECTION LIMIT 0";
+    let admin = PgPool::connect(&url).await.unwrap();
+    admin.execute(limit).await.unwrap();
+    let url = url.replace("chat@", "guarded:secret@");
+    let refused = PostgresStore::open(&url, UNSAFE).await.unwrap_err();
+    assert!(
+        matches!(refused, OpenError::TooManyConnections { .. }),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn unsafe_durability_is_refused() {
+    let safe = PostgresOptions::default();
+    let url = new_database().await;
+    let refused = PostgresStore::open(&url, safe).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the server has fsync = off: it must be on, or messages can be lost"
+    );
+    let server = PrivatePostgres::start(&[]).unwrap();
+    let url = server.database().await.unwrap();
+    PostgresStore::open(&url, safe).await.unwrap();
+    for value in ["local", "on", "off"] {
+        let url = format!("{url}&options[synchronous_commit]={value}");
+        let pool = PgPool::connect(&url).await.unwrap();
+        for opened in [
+            PostgresStore::open(&url, safe).await,
+            PostgresStore::new(pool).await,
+        ] {
+            let refused = matches!(
+                opened,
+                Err(OpenError::NotDurable {
+                    setting: "synchronous_commit",
+                    ..
+                })
+            );
+            assert_eq!(refused, value == "off", "{opened:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_text_with_a_nul_is_an_error_and_no_more() {
+    let store = new_store().await;
+    let me = UserId::new();
+    let id = group(&store, me).await;
+    let refused = store.commit(&[send(id, me, "a\0b")]).await;
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable(_))),
+        "{refused:?}"
+    );
+    store.commit(&[send(id, me, "ab")]).await.unwrap();
+    assert_eq!(store.head(id).await.unwrap(), Some(2));
+}
+
+#[tokio::test]
+async fn impossible_content_is_reported_and_not_guessed() {
+    for damage in [
+        "UPDATE chat_entries SET kind = 99 WHERE seq = 3",
+        "UPDATE chat_entries SET body = NULL WHERE seq = 3",
+        "UPDATE chat_entries SET seq = 30 WHERE seq = 3",
+        "DELETE FROM chat_entries WHERE seq = 3",
+    ] {
+        let store = new_store().await;
+        let me = UserId::new();
+        let id = group(&store, me).await;
+        let batch = [1, 2, 3].map(|n| send(id, me, n.to_string()));
+        store.commit(&batch).await.unwrap();
+        store.pool().execute(damage).await.unwrap();
+        let entries = store.entries_after(id, 0, 10).await;
+        assert!(
+            matches!(entries, Err(StoreError::Corrupt(_))),
+            "{damage}: {entries:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_log_behind_its_head_refuses_writes_that_would_overwrite_it() {
+    let store = new_store().await;
+    let me = UserId::new();
+    let id = group(&store, me).await;
+    store.commit(&[send(id, me, "one")]).await.unwrap();
+    let damage = "UPDATE chat_conversations SET head_seq = 1";
+    store.pool().execute(damage).await.unwrap();
+    let refused = store.commit(&[send(id, me, "two")]).await;
+    assert!(
+        matches!(refused, Err(StoreError::Corrupt(_))),
+        "{refused:?}"
+    );
+    let messages = store.messages(id, Around::Newest, 10).await.unwrap();
+    assert_eq!(messages.len(), 1);
+}
+
+#[tokio::test]
+async fn a_database_that_takes_no_writes_is_unavailable_until_it_does() {
+    let store = new_store().await;
+    let me = UserId::new();
+    let id = group(&store, me).await;
+    let mut theirs = store.pool().begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM chat_conversations FOR UPDATE")
+        .execute(&mut *theirs)
+        .await
+        .unwrap();
+    let refused = store.commit(&[send(id, me, "behind a lock")]).await;
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable(_))),
+        "{refused:?}"
+    );
+    assert_eq!(store.head(id).await.unwrap(), Some(1), "reads go on");
+    theirs.rollback().await.unwrap();
+    store.commit(&[send(id, me, "after it")]).await.unwrap();
+    assert_eq!(store.head(id).await.unwrap(), Some(2));
+}
+
+/// Two nodes write batches to several conversations in any order, and some of their calls are given up on half-way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_that_give_up_half_way_neither_deadlock_nor_lose_connections() {
+    let url = new_database().await;
+    let me = UserId::new();
+    let few = PostgresOptions {
+        max_connections: 4,
+        ..UNSAFE
+    };
+    let nodes = [
+        PostgresStore::open(&url, few).await.unwrap(),
+        PostgresStore::open(&url, few).await.unwrap(),
+    ];
+    let mut conversations = Vec::new();
+    for _ in 0..4 {
+        conversations.push(group(&nodes[0], me).await);
+    }
+    let mut writers = tokio::task::JoinSet::new();
+    for n in 0..8_usize {
+        let (node, conversations) = (nodes[n % 2].clone(), conversations.clone());
+        writers.spawn(async move {
+            let mut acknowledged = Vec::new();
+            for round in 0..40_usize {
+                let order = (0..4).map(|it| conversations[(it * (1 + 2 * (n % 2)) + round) % 4]);
+                let batch: Vec<Write> = order.map(|id| send(id, me, "hi")).collect();
+                let patience = match round % 3 {
+                    0 => Duration::from_micros((round * 97 % 4_000) as u64),
+                    _ => Duration::from_mins(1),
+                };
+                if let Ok(results) = timeout(patience, node.commit(&batch)).await {
+                    for result in results.unwrap() {
+                        acknowledged.push(appended(result));
+                    }
+                }
+            }
+            acknowledged
+        });
+    }
+    let acknowledged: Vec<MessageId> = writers.join_all().await.into_iter().flatten().collect();
+    for node in &nodes {
+        let logged = all_messages(node, &conversations).await;
+        assert!(acknowledged.iter().all(|id| logged.contains(id)));
+    }
+}
+
+fn appended(result: Result<Committed, chat_core::store::Refusal>) -> MessageId {
+    match result {
+        Ok(Committed::Appended(entries)) => entries[0].message().unwrap().id,
+        Ok(Committed::Repeated(message)) => message.id,
+        other => panic!("a send should be accepted: {other:?}"),
+    }
+}
+
+/// The messages of dense logs, each there once.
+async fn all_messages(
+    store: &PostgresStore,
+    conversations: &[ConversationId],
+) -> HashSet<MessageId> {
+    let mut found = HashSet::new();
+    for &id in conversations {
+        let log = store.entries_after(id, 0, 100_000).await.unwrap();
+        assert_eq!(store.head(id).await.unwrap(), Some(log.len() as u64));
+        for message in log.iter().filter_map(|entry| entry.message()) {
+            assert!(found.insert(message.id), "a message is there once");
+        }
+    }
+    found
+}
+
+/// What is done to a server, and what ends it.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Restarted,
+    Killed,
+    Frozen,
+}
+
+/// Senders that retry under the same `client_id`, as clients do, while the server fails and comes back.
+async fn survive(fault: Fault) {
+    const SENDERS: usize = 4;
+    let server = Arc::new(server());
+    let url = server.database().await.unwrap();
+    let options = PostgresOptions {
+        max_connections: 3,
+        ..UNSAFE
+    };
+    let store = PostgresStore::open(&url, options).await.unwrap();
+    let me = UserId::new();
+    let id = group(&store, me).await;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let mut senders = tokio::task::JoinSet::new();
+    for _ in 0..SENDERS {
+        let (store, stopped) = (store.clone(), stopped.clone());
+        senders.spawn(async move {
+            let (mut acknowledged, mut failures) = (Vec::new(), 0);
+            while !*stopped.borrow() {
+                let batch = [send(id, me, "hi")];
+                loop {
+                    match timeout(ENGINE_PATIENCE, store.commit(&batch)).await {
+                        Ok(Ok(mut results)) => {
+                            acknowledged.push(appended(results.remove(0)));
+                            break;
+                        }
+                        Ok(Err(StoreError::Unavailable(_))) | Err(_) => failures += 1,
+                        Ok(Err(error)) => panic!("a failing server is no damage: {error}"),
+                    }
+                    let _ = store.head(id).await;
+                }
+            }
+            (acknowledged, failures)
+        });
+    }
+    for _ in 0..2 {
+        wait_for_progress(&store, id).await;
+        match fault {
+            Fault::Restarted => server.stop_immediately().unwrap(),
+            Fault::Killed => server.kill().unwrap(),
+            Fault::Frozen => server.freeze().unwrap(),
+        }
+        // Long enough for the senders to notice and to give up at least once.
+        sleep(ENGINE_PATIENCE + Duration::from_millis(500)).await;
+        match fault {
+            Fault::Restarted | Fault::Killed => server.start_again().unwrap(),
+            Fault::Frozen => server.thaw().unwrap(),
+        }
+        timeout(Duration::from_secs(5), wait_for_progress(&store, id))
+            .await
+            .expect("it works again within five seconds");
+    }
+    stop.send(true).unwrap();
+    let mut acknowledged: HashMap<MessageId, usize> = HashMap::new();
+    let mut failures = 0;
+    for (of_one, failed) in senders.join_all().await {
+        failures += failed;
+        for id in of_one {
+            *acknowledged.entry(id).or_default() += 1;
+        }
+    }
+    assert!(failures > 0, "the server was away, and nobody noticed");
+    let logged = all_messages(&store, &[id]).await;
+    let acknowledged: HashSet<MessageId> = acknowledged.into_keys().collect();
+    assert_eq!(logged, acknowledged, "what was acknowledged is there, once");
+}
+
+/// Until something more was committed, which can be read.
+async fn wait_for_progress(store: &PostgresStore, id: ConversationId) {
+    let head = async || timeout(ENGINE_PATIENCE, store.head(id)).await;
+    let mut before = None;
+    loop {
+        if let Ok(Ok(Some(head))) = head().await {
+            if before.is_some_and(|before| head > before + 20) {
+                return;
+            }
+            before = before.or(Some(head));
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_restarted_loses_nothing() {
+    survive(Fault::Restarted).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_killed_loses_nothing() {
+    survive(Fault::Killed).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_hangs_takes_no_connection_with_it() {
+    survive(Fault::Frozen).await;
+}
+
+#[tokio::test]
+async fn a_standby_takes_no_writes_and_says_so() {
+    let server = server();
+    let url = server.database().await.unwrap();
+    let store = PostgresStore::open(&url, UNSAFE).await.unwrap();
+    let me = UserId::new();
+    let id = group(&store, me).await;
+    server.become_standby().unwrap();
+    let refused = PostgresStore::open(&url, UNSAFE).await.unwrap_err();
+    assert!(matches!(refused, OpenError::ReadOnly), "{refused:?}");
+    let message = [send(id, me, "hi")];
+    let refused = store.commit(&message).await;
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable(_))),
+        "{refused:?}"
+    );
+    let refused = store.set_last_seen(&[(me, Timestamp::now())]).await;
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable(_))),
+        "{refused:?}"
+    );
+    assert_eq!(store.head(id).await.unwrap(), Some(1), "reads go on");
+    server.stop_immediately().unwrap();
+    server.start_again().unwrap();
+    store.commit(&message).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_settings_of_a_pool_do_not_change_what_a_commit_sees() {
+    let url = new_database().await;
+    let settings = "options[default_transaction_isolation]=serializable\
+        &options[default_transaction_read_only]=on";
+    let theirs = PgPool::connect(&format!("{url}&{settings}")).await.unwrap();
+    let me = UserId::new();
+    let store = PostgresStore::open(&url, UNSAFE).await.unwrap();
+    let id = group(&store, me).await;
+    let in_pool = PostgresStore::new_allowing_unsafe_durability(theirs).await;
+    let in_pool = in_pool.unwrap();
+    for n in 0..10 {
+        let (a, b) = (
+            [send(id, me, format!("a{n}"))],
+            [send(id, me, format!("b{n}"))],
+        );
+        let (a, b) = tokio::join!(store.commit(&a), in_pool.commit(&b));
+        assert!(a.unwrap()[0].is_ok() && b.unwrap()[0].is_ok());
+    }
+    assert_eq!(store.head(id).await.unwrap(), Some(21));
 }

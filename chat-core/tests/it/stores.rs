@@ -8,7 +8,10 @@ use sqlx::{
 };
 use tempfile::TempDir;
 
-use crate::postgres::{UNSAFE, new_database};
+use crate::{
+    postgres::{UNSAFE, new_database},
+    two_nodes::TwoNodes,
+};
 
 chat_core::store_conformance!(memory, || async { (MemoryStore::default(), ()) });
 
@@ -57,4 +60,11 @@ chat_core::store_conformance!(postgres_in_another_database, || async {
         .unwrap();
     let store = PostgresStore::new_allowing_unsafe_durability(pool).await;
     (store.unwrap(), ())
+});
+
+chat_core::store_conformance!(postgres_on_two_nodes, || async {
+    let url = new_database().await;
+    let one = PostgresStore::open(&url, UNSAFE).await.unwrap();
+    let other = PostgresStore::open(&url, UNSAFE).await.unwrap();
+    (TwoNodes::new(one, other), ())
 });

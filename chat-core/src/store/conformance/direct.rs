@@ -34,6 +34,10 @@ pub async fn racing_callers_get_one_direct_conversation(store: impl Store) {
         let made = answers.iter().filter(|(_, created)| *created).count();
         assert_eq!(made, 1);
         assert!(answers.iter().all(|(id, _)| *id == answers[0].0));
+        for user in [a, b] {
+            let heads = store.row_heads(user).await.unwrap();
+            assert_eq!(heads.len(), 1, "both have asked for it: {heads:?}");
+        }
     }
 }
 

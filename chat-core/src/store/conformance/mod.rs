@@ -23,6 +23,7 @@ mod history;
 mod log;
 mod members;
 mod presence;
+mod racing;
 mod random;
 mod rows;
 
@@ -31,6 +32,7 @@ pub use history::*;
 pub use log::*;
 pub use members::*;
 pub use presence::*;
+pub use racing::*;
 pub use random::*;
 pub use rows::*;
 
@@ -81,6 +83,12 @@ macro_rules! store_conformance {
             unread_stops_counting_at_its_cap
             random_histories_keep_every_promise
             last_seen_only_rises
+            sixty_four_writers_leave_dense_logs
+            racing_creators_make_one_group
+            racing_marks_never_move_a_cursor_back
+            those_who_come_and_go_write_only_while_they_belong
+            pages_fit_together_while_others_write
+            pages_of_rows_fit_together_while_others_write
         }
     };
     (@tests $module:ident, $make:expr; $($check:ident)*) => {

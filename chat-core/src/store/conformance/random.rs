@@ -110,7 +110,7 @@ struct History {
 impl History {
     fn new(seed: u64) -> Self {
         Self {
-            random: Random(seed),
+            random: Random::new(seed),
             people: [(); PEOPLE].map(|()| UserId::new()),
             conversations: [(); GROUPS].map(|()| ConversationId::new()),
             sent: Vec::new(),
@@ -189,10 +189,14 @@ impl History {
 }
 
 /// `SplitMix64`: small, and good enough to vary a test.
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
-    fn below(&mut self, end: usize) -> usize {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(super) fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,14 +1,18 @@
 //! Borrowed connections: one whose query was not seen through to its end is closed, and never lent again.
 
 use std::{
+    mem,
     ops::{Deref, DerefMut},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
 use sqlx::{
-    Connection as _, PgConnection, PgPool, Postgres,
+    Connection as _, Executor as _, PgConnection, PgPool, Postgres,
     pool::{PoolConnection, PoolConnectionMetadata},
     postgres::{PgArguments, PgRow},
     query::Query,
@@ -51,23 +55,133 @@ impl Suspicion {
     }
 }
 
+/// Whether somebody else wrote to the same conversations lately, so that it pays to lock them before they are read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Contention(Arc<AtomicU32>);
+
+impl Contention {
+    /// For how many commits it is remembered.
+    const MEMORY: u32 = 16;
+
+    pub(super) fn note(&self) {
+        self.0.store(Self::MEMORY, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_unlikely(&self) -> bool {
+        let forget = |left: u32| left.checked_sub(1);
+        self.0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, forget)
+            .is_err()
+    }
+}
+
+/// What a statement is run in that begins no transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Transactions {
+    /// One that may write, and waits for others and goes on.
+    Plain,
+    /// Whatever somebody else has set.
+    Special,
+}
+
+/// The connection that commits. It is not given back to the pool in between, which would ask it for a sign of life each
+/// time, and its statements are planned once.
+#[derive(Debug)]
+enum Committing {
+    Nobody,
+    InUse,
+    Idle(Borrowed, Instant),
+    Closed,
+}
+
 /// The way to the database.
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
     pub(super) pool: PgPool,
-    pub(super) suspicion: Suspicion,
+    suspicion: Suspicion,
+    pub(super) contention: Contention,
+    pub(super) transactions: Transactions,
+    /// `None` in a pool of somebody else, who would miss it.
+    committing: Option<Arc<Mutex<Committing>>>,
 }
 
 impl Connections {
+    pub(super) fn of_own(pool: PgPool, transactions: Transactions, suspicion: Suspicion) -> Self {
+        Self {
+            pool,
+            suspicion,
+            contention: Contention::default(),
+            transactions,
+            committing: Some(Arc::new(Mutex::new(Committing::Nobody))),
+        }
+    }
+
+    pub(super) fn of_others(pool: PgPool, transactions: Transactions) -> Self {
+        Self {
+            pool,
+            suspicion: Suspicion::default(),
+            contention: Contention::default(),
+            transactions,
+            committing: None,
+        }
+    }
+
+    /// Keeps no connection from the pool any more.
+    pub(super) fn release(&self) {
+        if let Some(committing) = &self.committing {
+            let kept = mem::replace(&mut *committing.lock(), Committing::Closed);
+            if let Committing::Idle(connection, _) = kept {
+                connection.close();
+            }
+        }
+    }
+
     pub(super) async fn borrow(&self) -> sqlx::Result<Borrowed> {
         Ok(Borrowed {
             connection: self.pool.acquire().await?,
             suspicion: self.suspicion.clone(),
             settled: false,
+            turn: None,
         })
     }
 
-    /// The answer to a query that changes nothing. If the connection turns out to be lost, asks once more on another one.
+    /// The connection that is kept for it; where there is none, or it is in use, any other one.
+    pub(super) async fn borrow_for_commit(&self) -> sqlx::Result<Borrowed> {
+        const SETTINGS: &str = "SET plan_cache_mode = force_generic_plan";
+        let Some((turn, kept)) = self.turn() else {
+            return self.borrow().await;
+        };
+        let mut connection = if let Some(connection) = kept {
+            connection
+        } else {
+            let mut connection = self.borrow().await?;
+            connection.execute(SETTINGS).await?;
+            connection
+        };
+        connection.turn = Some(turn);
+        Ok(connection)
+    }
+
+    /// The right to commit on the connection that is kept, with that connection if there is one that can be used.
+    fn turn(&self) -> Option<(Turn, Option<Borrowed>)> {
+        let committing = self.committing.as_ref()?;
+        let mut state = committing.lock();
+        let kept = match mem::replace(&mut *state, Committing::InUse) {
+            Committing::Nobody => None,
+            Committing::Idle(connection, since) if self.suspicion.is_on(since) => {
+                connection.close();
+                None
+            }
+            Committing::Idle(connection, _) => Some(connection),
+            busy => {
+                *state = busy;
+                return None;
+            }
+        };
+        Some((Turn(Arc::clone(committing)), kept))
+    }
+
+    /// The answer to a query that does no more when it is asked twice, as it is, on another connection, when one is lost.
     pub(super) async fn fetch<'q>(
         &self,
         query: impl Fn() -> Query<'q, Postgres, PgArguments> + Send,
@@ -87,6 +201,30 @@ impl Connections {
     }
 }
 
+/// The right to be the connection that commits; given up when dropped.
+#[derive(Debug)]
+struct Turn(Arc<Mutex<Committing>>);
+
+impl Turn {
+    fn keep(self, connection: Borrowed) {
+        let mut kept = self.0.lock();
+        if matches!(*kept, Committing::InUse) {
+            *kept = Committing::Idle(connection, Instant::now());
+        } else {
+            connection.close();
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut kept = self.0.lock();
+        if matches!(*kept, Committing::InUse) {
+            *kept = Committing::Nobody;
+        }
+    }
+}
+
 /// A connection that is closed unless it is given back.
 ///
 /// Whoever drops a future in the middle of a query leaves a connection that still waits for the answer. Given back to the
@@ -96,15 +234,25 @@ pub(super) struct Borrowed {
     connection: PoolConnection<Postgres>,
     suspicion: Suspicion,
     settled: bool,
+    turn: Option<Turn>,
 }
 
 impl Borrowed {
     /// Everything that was asked has been answered, and no transaction is open.
     pub(super) fn give_back(mut self) {
+        if let Some(turn) = self.turn.take() {
+            return turn.keep(self);
+        }
         self.settled = true;
         // The pool asks for a sign of life first, and by itself would wait for it for ever.
         let returned = self.connection.return_to_pool();
         tokio::spawn(timeout(SIGN_OF_LIFE, returned));
+    }
+
+    /// Closes it at once, without a doubt about the others.
+    fn close(mut self) {
+        self.settled = true;
+        drop(self.connection.return_to_pool());
     }
 }
 

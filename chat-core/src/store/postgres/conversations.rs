@@ -24,7 +24,8 @@ macro_rules! rows {
         SELECT c.id AS row_id, c.kind AS conversation_kind, c.title AS conversation_title, c.direct_pair,
             c.member_count, c.head_seq, c.last_message_seq, c.last_activity_at,
             m.role AS my_role, m.read_seq, m.rev, m.pinned, m.muted, m.archived
-        FROM chat_members m JOIN chat_conversations c ON c.id = m.conversation_id
+        FROM chat_members m CROSS JOIN LATERAL (
+            SELECT * FROM chat_conversations c WHERE c.id = m.conversation_id LIMIT 1) AS c
         WHERE m.user_id = $1 AND m.active AND ",
             $page,
             ")
@@ -51,7 +52,8 @@ pub(super) const ROWS_OF: &str = rows!("m.conversation_id = ANY ($2::uuid[])");
 
 pub(super) const ROW_HEADS: &str = "
     SELECT c.id, c.head_seq, m.rev
-    FROM chat_members m JOIN chat_conversations c ON c.id = m.conversation_id
+    FROM chat_members m CROSS JOIN LATERAL (
+        SELECT * FROM chat_conversations c WHERE c.id = m.conversation_id LIMIT 1) AS c
     WHERE m.user_id = $1 AND m.active AND (c.kind = 1 OR c.last_message_seq > 0 OR m.opened)";
 
 pub(super) const MEMBER_IDS: &str = "
@@ -66,8 +68,10 @@ pub(super) const MEMBERS: &str = "
 pub(super) const SHARING_WITH: &str = "
     SELECT DISTINCT o.id AS user_id FROM unnest($2::uuid[]) AS o (id)
     WHERE o.id = $1 OR EXISTS (
-        SELECT 1 FROM chat_members a JOIN chat_members b ON b.conversation_id = a.conversation_id
-        WHERE a.user_id = $1 AND a.active AND b.user_id = o.id AND b.active)";
+        SELECT 1 FROM chat_members a CROSS JOIN LATERAL (
+            SELECT 1 FROM chat_members b
+            WHERE b.conversation_id = a.conversation_id AND b.user_id = o.id AND b.active LIMIT 1) AS b
+        WHERE a.user_id = $1 AND a.active)";
 
 pub(super) const MEMBERSHIP: &str = "
     SELECT user_id, role, read_seq FROM chat_members

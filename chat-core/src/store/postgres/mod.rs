@@ -9,8 +9,9 @@ mod load;
 mod log;
 mod open;
 mod presence;
-#[cfg(test)]
+#[cfg(all(test, feature = "testing"))]
 mod query_plans;
+mod store;
 
 use sqlx::PgPool;
 
@@ -53,7 +54,8 @@ impl PostgresStore {
     /// Uses a pool that exists, beside whatever else uses it, and adds its tables to the database.
     ///
     /// The pool should give up acquiring within 1.5 s, and its connections should have a `lock_timeout` and an
-    /// `idle_in_transaction_session_timeout`: a node that vanishes must not hold a lock for long.
+    /// `idle_in_transaction_session_timeout`: a node that vanishes must not hold a lock for long. With `enable_bitmapscan`
+    /// off, pages of a large log never cost more than pages of a small one, whatever the statistics say.
     pub async fn new(pool: PgPool) -> Result<Self, OpenError> {
         Self::in_pool(pool, false).await
     }
@@ -80,6 +82,7 @@ impl PostgresStore {
     /// [`StoreError::Unavailable`](crate::store::StoreError::Unavailable).
     pub async fn close(&self) {
         if self.owned {
+            self.connections.release();
             self.connections.pool.close().await;
         }
     }

@@ -10,7 +10,7 @@ use sqlx::{
 use tokio::time::timeout;
 
 use super::{
-    connection::{Connections, Suspicion},
+    connection::{Connections, Suspicion, Transactions},
     error::code,
 };
 use crate::model::StoreEpoch;
@@ -25,7 +25,7 @@ const OLDEST_SERVER: i32 = 14;
 
 /// What the connections are told, unless the URL says otherwise: nobody who is gone, or too slow to be waited for, holds
 /// a lock for long.
-const SESSION: [(&str, &str); 8] = [
+const SESSION: [(&str, &str); 9] = [
     ("statement_timeout", "5s"),
     ("lock_timeout", "1500ms"),
     ("idle_in_transaction_session_timeout", "5s"),
@@ -33,6 +33,8 @@ const SESSION: [(&str, &str); 8] = [
     ("tcp_keepalives_interval", "5"),
     ("tcp_keepalives_count", "3"),
     ("tcp_user_timeout", "15s"),
+    // It collects a whole log before the first entry of a page, where the index would give just the page.
+    ("enable_bitmapscan", "off"),
     // It compiles for longer than any statement here runs.
     ("jit", "off"),
 ];
@@ -46,7 +48,7 @@ const MIGRATIONS_LOCK: i64 = 0x0063_6861_745f_6462;
 /// How a [`PostgresStore`](super::PostgresStore) opens its own connections.
 #[derive(Clone, Copy, Debug)]
 pub struct PostgresOptions {
-    /// How many connections there may be at once; 10 by default.
+    /// How many connections there may be at once, of which one commits; 10 by default, at least 2.
     pub max_connections: u32,
     /// Whether to open a database that may lose what was acknowledged, because its server does not wait for its disk.
     /// For tests; `false` by default.
@@ -164,14 +166,14 @@ pub(super) async fn database(
     let connected = timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&target)).await;
     let connected = connected.unwrap_or(Err(sqlx::Error::PoolTimedOut));
     let mut connection = connected.map_err(|error| about(&target, error))?;
-    prepare(&mut connection, &target, options.allow_unsafe_durability).await?;
+    let transactions = prepare(&mut connection, &target, options.allow_unsafe_durability).await?;
     // Whatever becomes of this connection, the database is ready.
     let _ = connection.close().await;
 
     let suspicion = Suspicion::default();
     let clear = suspicion.clone();
     let pool = PgPoolOptions::new()
-        .max_connections(options.max_connections.max(1))
+        .max_connections(options.max_connections.max(2))
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
         .before_acquire(move |connection, metadata| {
@@ -179,7 +181,7 @@ pub(super) async fn database(
             Box::pin(async move { Ok(suspicion.clear(connection, metadata).await) })
         })
         .connect_lazy_with(target);
-    Ok(Connections { pool, suspicion })
+    Ok(Connections::of_own(pool, transactions, suspicion))
 }
 
 /// Somebody else's pool.
@@ -190,10 +192,9 @@ pub(super) async fn pool(
     let target = pool.connect_options();
     let acquired = pool.acquire().await;
     let mut connection = acquired.map_err(|error| about(&target, error))?;
-    prepare(&mut connection, &target, allow_unsafe_durability).await?;
+    let transactions = prepare(&mut connection, &target, allow_unsafe_durability).await?;
     drop(connection);
-    let suspicion = Suspicion::default();
-    Ok(Connections { pool, suspicion })
+    Ok(Connections::of_others(pool, transactions))
 }
 
 fn with_session(target: PgConnectOptions) -> PgConnectOptions {
@@ -206,13 +207,13 @@ fn with_session(target: PgConnectOptions) -> PgConnectOptions {
     }
 }
 
-/// Checks that the server can be relied on, and brings the tables up to date.
+/// Checks that the server can be relied on, and brings the tables up to date. Tells how a statement of its own is run.
 async fn prepare(
     connection: &mut PgConnection,
     target: &PgConnectOptions,
     allow_unsafe_durability: bool,
-) -> Result<(), OpenError> {
-    check_server(connection, allow_unsafe_durability).await?;
+) -> Result<Transactions, OpenError> {
+    let transactions = check_server(connection, allow_unsafe_durability).await?;
     match migrate(connection).await {
         Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
             Err(about(target, error))
@@ -222,21 +223,23 @@ async fn prepare(
             known: MIGRATIONS.len(),
         }),
         Err(error) => Err(OpenError::Migration(error)),
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(transactions),
     }
 }
 
 async fn check_server(
     connection: &mut PgConnection,
     allow_unsafe_durability: bool,
-) -> Result<(), OpenError> {
+) -> Result<Transactions, OpenError> {
     let row = sqlx::query(
         "SELECT current_setting('server_version_num')::int AS version_number,
             current_setting('server_version') AS version,
             pg_is_in_recovery() AS in_recovery,
             current_setting('fsync') AS fsync,
             current_setting('full_page_writes') AS full_page_writes,
-            current_setting('synchronous_commit') AS synchronous_commit",
+            current_setting('synchronous_commit') AS synchronous_commit,
+            current_setting('default_transaction_isolation') = 'read committed'
+                AND current_setting('default_transaction_read_only') = 'off' AS plain",
     )
     .fetch_one(connection)
     .await?;
@@ -252,7 +255,11 @@ async fn check_server(
             }
         }
     }
-    Ok(())
+    Ok(if row.try_get("plain")? {
+        Transactions::Plain
+    } else {
+        Transactions::Special
+    })
 }
 
 fn check_version(number: i32, version: String) -> Result<(), OpenError> {
@@ -264,6 +271,9 @@ fn check_version(number: i32, version: String) -> Result<(), OpenError> {
 
 /// All in one transaction, so that of several who open a new database at once one makes the tables and the others wait.
 async fn migrate(connection: &mut PgConnection) -> Result<(), MigrateError> {
+    // Making tables, and waiting for those who do, takes as long as it takes.
+    const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+        SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
     let migrations = MIGRATIONS.iter().zip(1..).map(|((name, sql), version)| {
         let sql = sql.into_sql_str();
         Migration::new(version, (*name).into(), MigrationType::Simple, sql, false)
@@ -271,10 +281,6 @@ async fn migrate(connection: &mut PgConnection) -> Result<(), MigrateError> {
     let mut migrator = Migrator::with_migrations(migrations.collect());
     migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
     migrator.set_locking(false);
-
-    // Making tables, and waiting for those who do, takes as long as it takes.
-    const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
-        SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
     let mut transaction = connection.begin_with(BEGIN).await?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
         .bind(MIGRATIONS_LOCK)

@@ -15,8 +15,9 @@ pub(super) const SET_LAST_SEEN: &str = "
     GROUP BY user_id ORDER BY user_id
     ON CONFLICT (user_id) DO UPDATE SET at = excluded.at WHERE excluded.at > chat_last_seen.at";
 
-pub(super) const LAST_SEEN: &str =
-    "SELECT user_id, at FROM chat_last_seen WHERE user_id = ANY ($1::uuid[])";
+pub(super) const LAST_SEEN: &str = "
+    SELECT s.user_id, s.at FROM unnest($1::uuid[]) AS n (user_id)
+    CROSS JOIN LATERAL (SELECT * FROM chat_last_seen s WHERE s.user_id = n.user_id LIMIT 1) AS s";
 
 impl PresenceStore for PostgresStore {
     async fn set_last_seen(&self, seen: &[(UserId, Timestamp)]) -> Result<(), StoreError> {
@@ -33,7 +34,9 @@ impl PresenceStore for PostgresStore {
     }
 
     async fn last_seen(&self, users: &[UserId]) -> Result<Vec<(UserId, Timestamp)>, StoreError> {
-        let users: Vec<_> = users.iter().map(|user| user.as_uuid()).collect();
+        let mut users: Vec<_> = users.iter().map(|user| user.as_uuid()).collect();
+        users.sort_unstable();
+        users.dedup();
         let rows = self
             .connections
             .fetch(|| sqlx::query(LAST_SEEN).bind(&users))
