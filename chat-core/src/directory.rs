@@ -1,9 +1,10 @@
 //! Who the users are: the embedder's to say.
 
-use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use crate::{
     model::{Profile, UserId},
+    source::HashMap,
     store::StoreError,
 };
 
@@ -68,7 +69,7 @@ impl AnyDirectory {
         users.sort_unstable();
         users.dedup();
         if users.is_empty() {
-            return Ok(HashMap::new());
+            return Ok(HashMap::default());
         }
         let profiles = self.0.profiles(&users).await?;
         Ok(profiles

@@ -1,7 +1,6 @@
 //! What all handles and sessions share, and the tasks that keep it going.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -18,6 +17,7 @@ use crate::{
     limits::Limits,
     model::{ConversationId, NodeId, Profile, Row, StoreEpoch, UserId},
     presence::Presences,
+    source::HashMap,
     store::{AnyStore, StoredRow},
     typing::Typing,
 };
@@ -67,10 +67,11 @@ impl Engine {
             return Err(Error::ShuttingDown);
         }
         let done = self.tasks.spawn(act(Arc::clone(self)));
-        done.await.unwrap_or_else(|ended| match ended.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(Error::ShuttingDown),
-        })
+        done.await
+            .unwrap_or_else(|ended| match ended.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Error::ShuttingDown),
+            })
     }
 
     /// The rows of these conversations in the user's list; those the user does not belong to are left out.

@@ -1,7 +1,6 @@
 //! Where others leave marks for a session: what moved, by key, each held once.
 
 use std::{
-    collections::{HashMap, HashSet},
     mem,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -12,6 +11,7 @@ use parking_lot::Mutex;
 use crate::{
     model::{ConversationId, Presence, Seq, UserId},
     room::Attachment,
+    source::{HashMap, HashSet},
 };
 
 /// The end of a session that others reach: they leave marks here, and the session looks.
@@ -102,6 +102,13 @@ impl Inbox {
         mem::take(&mut marks.closed)
     }
 
+    /// How many marks wait.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        let marks = self.marks.lock();
+        marks.moved.len() + marks.signals.as_ref().map_or(0, |signals| signals.len())
+    }
+
     /// Ready when something is marked; else the task is woken by the next mark.
     pub(crate) fn poll_marked(&self, context: &Context<'_>) -> Poll<()> {
         let mut marks = self.marks.lock();
@@ -139,6 +146,11 @@ impl Marks {
 }
 
 impl Signals {
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len() + self.reads.len() + self.presence.len() + self.typing.len()
+    }
+
     fn merge(&mut self, newer: Self) {
         self.rows.extend(newer.rows);
         self.reads.extend(newer.reads);

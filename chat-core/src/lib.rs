@@ -86,6 +86,9 @@ mod presence;
 pub mod protocol;
 mod room;
 mod session;
+#[cfg(test)]
+mod simulation;
+mod source;
 pub mod store;
 mod typing;
 mod window;

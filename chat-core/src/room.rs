@@ -1,11 +1,8 @@
 //! The part of a conversation's log that this node holds in memory, and who follows it.
 
-use std::{
-    collections::HashSet,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
 
 use parking_lot::Mutex;
@@ -17,6 +14,7 @@ use crate::{
     inbox::Inbox,
     limits::Limits,
     model::{ConversationId, Seq, UserId},
+    source::HashSet,
     window::{Budget, Pushed, Reading, Window},
 };
 

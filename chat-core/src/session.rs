@@ -1,11 +1,6 @@
 //! One connected client: cursors on logs, changed keys, and the next batch of frames.
 
-use std::{
-    collections::{HashMap, HashSet, VecDeque},
-    future::poll_fn,
-    mem,
-    sync::Arc,
-};
+use std::{collections::VecDeque, future::poll_fn, mem, sync::Arc};
 
 use tokio::time::{Instant, timeout_at};
 
@@ -18,6 +13,7 @@ use crate::{
     model::{ConversationId, Seq, SessionId, UserId},
     protocol::Signal,
     room::Attachment,
+    source::{HashMap, HashSet},
     window::{Budget, Reading},
 };
 
@@ -69,13 +65,13 @@ impl Session {
             id: SessionId::new(),
             engine,
             inbox,
-            joined: HashMap::new(),
-            watched: HashSet::new(),
-            typing_in: HashSet::new(),
+            joined: HashMap::default(),
+            watched: HashSet::default(),
+            typing_in: HashSet::default(),
             moved: Vec::new(),
             behind: VecDeque::new(),
             signals: Signals::default(),
-            rows_told: HashMap::new(),
+            rows_told: HashMap::default(),
             ready: Batch::default(),
             closed: false,
             said_goodbye: false,
@@ -145,6 +141,8 @@ impl Session {
             }
             Some(after) => (after, false),
         };
+        #[cfg(test)]
+        let cursor = crate::simulation::bug::resume_after(cursor);
         let attachment = attaching.joined();
         attachment.set_cursor(cursor);
         attachment.mark();
@@ -281,6 +279,13 @@ impl Session {
             }
             self.wait().await;
         }
+    }
+
+    /// How many keys and rooms wait to be told.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        let marks = self.moved.len() + self.behind.len() + self.signals.len();
+        marks + self.inbox.held() + self.ready.len()
     }
 
     /// Ends the session with a goodbye: if it was the user's last one, they are offline at once.
