@@ -217,3 +217,19 @@ mod bugs_are_caught {
         is_caught(Bug::GhostPresence, Promise::Presence);
     }
 }
+
+#[test]
+#[ignore]
+fn survey() {
+    let mut all = std::collections::BTreeMap::<String, Vec<u64>>::new();
+    let began = std::time::Instant::now();
+    let n = variable("CHAT_SIM_SEEDS").unwrap_or(100);
+    for seed in 0..n {
+        let outcome = run(seed, None, Watched::Silently);
+        for v in &outcome.violations {
+            let entry = all.entry(format!("{:?}", v.promise)).or_default();
+            if entry.last() != Some(&seed) { entry.push(seed); eprintln!("{seed} {:?} {:.300}", v.promise, v.what); }
+        }
+    }
+    eprintln!("{:?} {all:?}", began.elapsed());
+}

@@ -275,7 +275,7 @@ impl Script {
         };
         let weather = {
             let mut random = self.world.random();
-            let until = Instant::now() + random.millis(5_000);
+            let time = random.millis(5_000);
             let all = [
                 Weather::Calm,
                 Weather::Calm,
@@ -283,7 +283,7 @@ impl Script {
                 Weather::Flaky,
                 Weather::Flaky,
                 Weather::Down,
-                Weather::Hung(until),
+                Weather::Hung(time),
             ];
             random.pick(&all).unwrap_or(Weather::Calm)
         };

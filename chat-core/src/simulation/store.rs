@@ -21,7 +21,7 @@ use crate::{
 pub(super) struct Line {
     world: Arc<World>,
     node: usize,
-    weather: Arc<Mutex<Weather>>,
+    weather: Arc<Mutex<(Weather, Instant)>>,
     /// The node was killed: nothing of it reaches the store any more, and no answer reaches it. So whatever is left of
     /// it in this process can do nothing that anybody could notice, at whatever await it was.
     dead: CancellationToken,
@@ -34,8 +34,8 @@ pub(super) enum Weather {
     Slow,
     Flaky,
     Down,
-    /// Nothing moves until then.
-    Hung(Instant),
+    /// Nothing moves for this long.
+    Hung(Duration),
 }
 
 /// What becomes of one call; all is decided when it begins.
@@ -53,18 +53,18 @@ impl Line {
         Self {
             world: Arc::clone(world),
             node,
-            weather: Arc::new(Mutex::new(Weather::Calm)),
+            weather: Arc::new(Mutex::new((Weather::Calm, Instant::now()))),
             dead,
         }
     }
 
     pub(super) fn set_weather(&self, weather: Weather) {
-        *self.weather.lock() = weather;
+        *self.weather.lock() = (weather, Instant::now());
     }
 
     fn fate(&self) -> Fate {
         let mut random = self.world.random();
-        let weather = *self.weather.lock();
+        let (weather, _) = *self.weather.lock();
         let slowest = if weather == Weather::Slow { 300 } else { 3 };
         let percent = match weather {
             Weather::Calm | Weather::Slow | Weather::Hung(_) => 0,
@@ -107,9 +107,9 @@ impl Line {
     async fn reach(&self, takes: Duration) {
         // Every step suspends, so that every await of the engine is one at which things can happen.
         tokio::task::yield_now().await;
-        let weather = *self.weather.lock();
-        if let Weather::Hung(until) = weather {
-            sleep_until(until).await;
+        let (weather, since) = *self.weather.lock();
+        if let Weather::Hung(time) = weather {
+            sleep_until(since + time).await;
         }
         if !takes.is_zero() {
             sleep(takes).await;
