@@ -1,6 +1,6 @@
 //! Who may do what: pure functions from roles to permitted acts, and the embedder's own say.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
 
 use crate::{
     model::{ConversationId, ConversationKind, Draft, Entry, Role, UserId},
@@ -93,7 +93,8 @@ pub trait Policy: Send + Sync + 'static {
         std::future::ready(Ok(draft))
     }
 
-    /// Hears of every entry that was accepted on this node, once it is durable. Must return at once.
+    /// Hears of every entry that was accepted on this node, once it is durable. Must return at once; a panic is
+    /// logged and changes nothing.
     fn on_entry(&self, entry: &Entry) {
         let _ = entry;
     }
@@ -151,8 +152,12 @@ impl AnyPolicy {
         self.0.before_send(sender, conversation, draft).await
     }
 
+    /// A policy that panics here must not take the engine with it: the entry is durable, and others wait for it.
     pub(crate) fn on_entry(&self, entry: &Entry) {
-        self.0.on_entry(entry);
+        let heard = std::panic::catch_unwind(AssertUnwindSafe(|| self.0.on_entry(entry)));
+        if heard.is_err() {
+            tracing::error!(conversation = %entry.conversation_id, seq = entry.seq, "the policy panicked");
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 //! The group-commit pipeline: what waits goes into one transaction.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     access::AnyPolicy,
@@ -12,7 +15,7 @@ use crate::{
     hub::Hub,
     limits::Limits,
     model::{ConversationId, Entry, NodeId, Seq, UserId},
-    store::{AnyStore, Committed, Refusal, Write},
+    store::{AnyStore, Committed, Refusal, StoreError, Write},
     typing::Typing,
 };
 
@@ -25,11 +28,13 @@ type Outcome = Result<Result<Committed, Refusal>, Error>;
 #[derive(Debug)]
 pub(crate) struct Appender {
     queue: Mutex<Option<mpsc::Sender<Waiting>>>,
+    patience: Duration,
 }
 
 #[derive(Debug)]
 struct Waiting {
     write: Write,
+    since: Instant,
     done: oneshot::Sender<Outcome>,
 }
 
@@ -52,20 +57,25 @@ impl Appender {
         (
             Self {
                 queue: Mutex::new(Some(queue)),
+                patience: limits.store_patience,
             },
             Queue(waiting),
         )
     }
 
-    /// Waits for its place in a transaction and returns when that is durable. Dropped after it was queued, the write
-    /// still happens.
+    /// Waits for its place in a transaction and returns when that is durable, or when the store's time is over. Dropped
+    /// after it was queued, the write still happens.
     pub(crate) async fn append(&self, write: Write) -> Result<Committed, Error> {
         let queue = self.queue.lock().clone().ok_or(Error::ShuttingDown)?;
         let (done, outcome) = oneshot::channel();
-        if queue.send(Waiting { write, done }).await.is_err() {
-            return Err(Error::ShuttingDown);
-        }
-        drop(queue);
+        let since = Instant::now();
+        let place = match timeout_at(since + self.patience, queue.reserve_owned()).await {
+            Ok(Ok(place)) => place,
+            Ok(Err(mpsc::error::SendError(()))) => return Err(Error::ShuttingDown),
+            Err(_) => return Err(StoreError::NoAnswer(self.patience).into()),
+        };
+        // The way in is let go of: the committer ends when nobody holds it any more.
+        drop(place.send(Waiting { write, since, done }));
         match outcome.await {
             Ok(outcome) => Ok(outcome??),
             // The committer ended without an answer: the runtime is going down.
@@ -76,6 +86,12 @@ impl Appender {
     /// Takes no more writes; those that wait are still carried out.
     pub(crate) fn close(&self) {
         self.queue.lock().take();
+    }
+
+    /// Whether writes are taken and somebody carries them out.
+    pub(crate) fn is_open(&self) -> bool {
+        let queue = self.queue.lock();
+        queue.as_ref().is_some_and(|queue| !queue.is_closed())
     }
 }
 
@@ -89,48 +105,76 @@ impl Committer {
         let most = self.limits.commit_batch.max(1);
         let mut batch = Vec::with_capacity(most);
         while waiting.recv_many(&mut batch, most).await > 0 {
+            self.refuse_late(&mut batch);
+            let Some(oldest) = batch.first() else {
+                continue;
+            };
+            let since = oldest.since;
             let (writes, askers): (Vec<_>, Vec<_>) =
                 batch.drain(..).map(|w: Waiting| (w.write, w.done)).unzip();
-            self.commit(&writes, askers).await;
+            #[cfg(test)]
+            let askers = crate::simulation::bug::acknowledge_early(&writes, askers);
+            #[cfg(test)]
+            self.publish(crate::simulation::bug::publish_early(&writes));
+            match self.store.commit(&writes, since).await {
+                Ok(results) => self.settle(&writes, askers, results),
+                Err(error) => self.fail(&writes, askers, error),
+            }
         }
     }
 
-    async fn commit(&self, writes: &[Write], askers: Vec<oneshot::Sender<Outcome>>) {
-        #[cfg(test)]
-        let askers = crate::simulation::bug::acknowledge_early(writes, askers);
-        #[cfg(test)]
-        self.publish(crate::simulation::bug::publish_early(writes));
-        match self.store.commit(writes).await {
-            Ok(results) => {
-                let mut appended = Vec::with_capacity(results.len());
-                let mut read = Vec::new();
-                for ((write, asker), result) in writes.iter().zip(askers).zip(results) {
-                    match &result {
-                        Ok(Committed::Appended(entries)) => {
-                            appended.extend(entries.iter().cloned());
-                        }
-                        Ok(Committed::Read(cursor)) if cursor.moved => {
-                            read.push((write.conversation_id, write.author, cursor.seq));
-                        }
-                        _ => {}
-                    }
-                    // Whoever no longer waits has given up on the answer, not on the write.
-                    let _ = asker.send(Ok(result));
+    /// Answers those whose time was over before their turn came: the store was busy with failing. Nothing of what they
+    /// asked happens, so that after a long outage no write appears that was given up long ago.
+    fn refuse_late(&self, batch: &mut Vec<Waiting>) {
+        let patience = self.limits.store_patience;
+        for late in batch.extract_if(.., |waiting| waiting.since.elapsed() >= patience) {
+            let error = StoreError::NoAnswer(patience);
+            let _ = late.done.send(Err(error.into()));
+        }
+    }
+
+    fn settle(
+        &self,
+        writes: &[Write],
+        askers: Vec<oneshot::Sender<Outcome>>,
+        results: Vec<Result<Committed, Refusal>>,
+    ) {
+        let mut appended = Vec::with_capacity(results.len());
+        let mut read = Vec::new();
+        for ((write, asker), result) in writes.iter().zip(askers).zip(results) {
+            match &result {
+                Ok(Committed::Appended(entries)) => appended.extend(entries.iter().cloned()),
+                Ok(Committed::Read(cursor)) if cursor.moved => {
+                    read.push((write.conversation_id, write.author, cursor.seq));
                 }
-                self.publish(appended);
-                self.tell_of_reading(read);
-            }
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    writes = writes.len(),
-                    "nothing was committed"
-                );
-                let error = Arc::new(error);
-                for asker in askers {
-                    let _ = asker.send(Err(Error::Unavailable(Arc::clone(&error))));
+                // It is in the log, perhaps through a commit whose answer never came: then nobody was told.
+                Ok(Committed::Repeated(message)) => {
+                    self.hub.reaches(write.conversation_id, message.seq);
                 }
+                Ok(Committed::Unchanged) => self.hub.suspect(write.conversation_id),
+                _ => {}
             }
+            // Whoever no longer waits has given up on the answer, not on the write.
+            let _ = asker.send(Ok(result));
+        }
+        self.publish(appended);
+        self.tell_of_reading(read);
+    }
+
+    /// Whether the writes are in the log is not known: the rooms are compared with the store when it answers again.
+    fn fail(&self, writes: &[Write], askers: Vec<oneshot::Sender<Outcome>>, error: StoreError) {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            writes = writes.len(),
+            "a batch was not acknowledged"
+        );
+        let error = Arc::new(error);
+        for asker in askers {
+            let _ = asker.send(Err(Error::Unavailable(Arc::clone(&error))));
+        }
+        for write in writes {
+            self.hub.suspect(write.conversation_id);
+            self.hub.rows_changed(write.conversation_id);
         }
     }
 

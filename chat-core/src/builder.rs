@@ -12,6 +12,7 @@ use crate::{
     directory::{AnyDirectory, Directory, OpenDirectory},
     engine::{self, Engine},
     error::Error,
+    herald::Herald,
     hub::Hub,
     limits::Limits,
     model::NodeId,
@@ -76,10 +77,16 @@ impl Builder {
             .unwrap_or_else(|| AnyDirectory::new(OpenDirectory));
         let policy = self.policy.unwrap_or_else(|| AnyPolicy::new(NoPolicy));
         let limits = Arc::new(self.limits);
+        let store = store.with_patience(limits.store_patience);
         let node = NodeId::new();
         let epoch = store.epoch().await?;
 
-        let hub = Arc::new(Hub::new(store.clone(), Arc::clone(&limits)));
+        let herald = Arc::<Herald>::default();
+        let hub = Arc::new(Hub::new(
+            store.clone(),
+            Arc::clone(&herald),
+            Arc::clone(&limits),
+        ));
         let typing = Arc::new(Typing::new(Arc::clone(&limits)));
         let presence = Presences::new(store.clone(), Arc::clone(&limits));
         let (appender, queue) = Appender::new(&limits);
@@ -111,13 +118,22 @@ impl Builder {
         // Each task ends with `stop` or with the queue; `Chat::shutdown` waits for all of them.
         engine.tasks.spawn(committer.run(queue));
         let (hub, stop) = (Arc::clone(&engine.hub), engine.stop.clone());
-        engine.tasks.spawn(async move { hub.run(stop).await });
+        engine
+            .tasks
+            .spawn(async move { hub.run_errands(stop).await });
+        let (hub, stop) = (Arc::clone(&engine.hub), engine.stop.clone());
+        engine.tasks.spawn(async move { hub.run_rows(stop).await });
+        let stop = engine.stop.clone();
+        engine.tasks.spawn(async move { herald.run(stop).await });
         engine
             .tasks
             .spawn(engine::listen_to_bus(Arc::downgrade(&engine)));
         engine
             .tasks
             .spawn(engine::keep_time(Arc::downgrade(&engine)));
+        engine
+            .tasks
+            .spawn(engine::note_last_seen(Arc::downgrade(&engine)));
         Ok(Chat::new(engine))
     }
 }

@@ -427,7 +427,7 @@ impl Chat {
 
     /// Whether the store answers and new work is taken: what a load balancer asks.
     pub async fn check(&self) -> Result<(), Error> {
-        if self.engine.stop.is_cancelled() {
+        if self.engine.stop.is_cancelled() || !self.engine.appender.is_open() {
             return Err(Error::ShuttingDown);
         }
         self.engine.store.epoch().await?;

@@ -186,7 +186,25 @@ pub(crate) async fn keep_time(engine: Weak<Engine>) {
         };
         engine.typing.tick(&engine.hub);
         engine.hub.retire_idle_rooms();
-        if let Err(error) = engine.presence.tick().await {
+        engine.presence.tick();
+    }
+}
+
+/// Writes down when users were last seen, at its own pace: a store that hangs holds up nothing else. Ends with the engine.
+pub(crate) async fn note_last_seen(engine: Weak<Engine>) {
+    let Some(stop) = engine.upgrade().map(|engine| engine.stop.clone()) else {
+        return;
+    };
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(TICK) => {}
+        }
+        let Some(engine) = engine.upgrade() else {
+            return;
+        };
+        if let Err(error) = engine.presence.save().await {
             tracing::warn!(%error, "last-seen times cannot be written down, they wait");
         }
     }

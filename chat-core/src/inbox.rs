@@ -1,6 +1,7 @@
 //! Where others leave marks for a session: what moved, by key, each held once.
 
 use std::{
+    collections::hash_map::Entry,
     mem,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -9,7 +10,7 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
-    model::{ConversationId, Presence, Seq, UserId},
+    model::{Conversation, ConversationId, Mine, Presence, Seq, Unread, UserId},
     room::Attachment,
     source::{HashMap, HashSet},
 };
@@ -33,11 +34,28 @@ struct Marks {
 /// Keys of state and ephemera that changed. Each is held once, so their number is bounded by what there is.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
-    pub(crate) rows: HashSet<ConversationId>,
+    pub(crate) rows: HashMap<ConversationId, RowMark>,
     pub(crate) reads: HashMap<(ConversationId, UserId), Seq>,
     pub(crate) presence: HashMap<UserId, Presence>,
     pub(crate) typing: HashSet<ConversationId>,
 }
+
+/// What is known of a row that changed.
+#[derive(Clone, Debug)]
+pub(crate) enum RowMark {
+    /// That it did: the session is to look it up.
+    Changed,
+    /// How it is now.
+    Known {
+        conversation: Arc<Conversation>,
+        me: Mine,
+        unread: Unread,
+    },
+}
+
+/// The most rows that are kept for a session which does not look, so that it costs little however long its list is. Of
+/// more it is kept only that they changed.
+const KNOWN_ROWS: usize = 256;
 
 impl Inbox {
     pub(crate) fn new(user_id: UserId) -> Self {
@@ -52,9 +70,11 @@ impl Inbox {
     }
 
     pub(crate) fn row_changed(&self, conversation: ConversationId) {
-        self.leave_mark(|marks| {
-            marks.signals().rows.insert(conversation);
-        });
+        self.mark_row(conversation, RowMark::Changed);
+    }
+
+    pub(crate) fn mark_row(&self, conversation: ConversationId, mark: RowMark) {
+        self.leave_mark(|marks| marks.signals().mark_row(conversation, mark));
     }
 
     pub(crate) fn read_moved(&self, conversation: ConversationId, user: UserId, seq: Seq) {
@@ -151,8 +171,26 @@ impl Signals {
         self.rows.len() + self.reads.len() + self.presence.len() + self.typing.len()
     }
 
+    /// A row that was known is set aside by a change, but not the other way round: it may have been looked up before.
+    fn mark_row(&mut self, conversation: ConversationId, mark: RowMark) {
+        let room = self.rows.len() < KNOWN_ROWS;
+        match self.rows.entry(conversation) {
+            Entry::Vacant(none) => {
+                none.insert(if room { mark } else { RowMark::Changed });
+            }
+            Entry::Occupied(mut present) => match present.get() {
+                RowMark::Changed => {}
+                RowMark::Known { .. } => {
+                    present.insert(mark);
+                }
+            },
+        }
+    }
+
     fn merge(&mut self, newer: Self) {
-        self.rows.extend(newer.rows);
+        for (conversation, mark) in newer.rows {
+            self.mark_row(conversation, mark);
+        }
         self.reads.extend(newer.reads);
         self.presence.extend(newer.presence);
         self.typing.extend(newer.typing);

@@ -78,6 +78,7 @@ mod directory;
 mod engine;
 mod error;
 mod frame;
+mod herald;
 mod hub;
 mod inbox;
 mod limits;

@@ -33,6 +33,8 @@ pub struct Limits {
     pub window_bytes: usize,
     /// How long a room without sessions stays in memory.
     pub room_idle: Duration,
+    /// How long the store may take for anything, waiting for its turn included, before it counts as gone.
+    pub store_patience: Duration,
     /// The most writes that go into one transaction.
     pub commit_batch: usize,
     /// The most writes that may wait for a transaction; beyond, callers wait.
@@ -56,6 +58,7 @@ impl Default for Limits {
             window_entries: 1_024,
             window_bytes: 1 << 20,
             room_idle: Duration::from_mins(1),
+            store_patience: Duration::from_millis(1_800),
             commit_batch: 256,
             commit_queue: 4_096,
         }

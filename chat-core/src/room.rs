@@ -1,8 +1,11 @@
 //! The part of a conversation's log that this node holds in memory, and who follows it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+use std::{
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
 };
 
 use parking_lot::Mutex;
@@ -18,16 +21,45 @@ use crate::{
     window::{Budget, Pushed, Reading, Window},
 };
 
+/// The most sessions that are told in one go.
+const CROWD: usize = 128;
+
 /// A window on one log, and the sessions whose cursors move along it.
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) id: ConversationId,
     window: Mutex<Window>,
-    attached: Mutex<Vec<Arc<Attachment>>>,
+    attached: Mutex<Attached>,
     members: Mutex<Members>,
     touched: Mutex<Instant>,
     /// Something may be missing between the window and the store.
     suspect: AtomicBool,
+}
+
+/// The sessions that follow a room.
+#[derive(Debug, Default)]
+struct Attached {
+    all: Vec<Arc<Attachment>>,
+    round: Option<Round>,
+}
+
+/// A round through a crowd, which is told in steps from the end of the list to its beginning: whoever goes leaves their place
+/// to the last in the list, who was told by then, and whoever comes sees for themselves what there is.
+#[derive(Debug)]
+struct Round {
+    /// How many are yet to be told.
+    left: usize,
+    /// Something moved again since it began.
+    again: bool,
+}
+
+/// Who is yet to be told after [`Room::announce`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// Nobody, or those whom a round under way will reach.
+    Everyone,
+    /// A crowd: [`Room::tell_some`] is to be called until it is through.
+    Nobody,
 }
 
 impl Room {
@@ -53,26 +85,51 @@ impl Room {
         self.window.lock().push(seq, frame, limits)
     }
 
-    /// Lets what was pushed be read, and tells everyone who follows.
-    pub(crate) fn announce(&self, limits: &Limits) {
+    /// Lets what was pushed be read, and tells those who follow, if they are not too many.
+    pub(crate) fn announce(&self, limits: &Limits) -> Told {
         self.window.lock().seal(limits);
         *self.touched.lock() = Instant::now();
-        self.mark_all();
+        let mut attached = self.attached.lock();
+        let Attached { all, round } = &mut *attached;
+        if all.len() <= CROWD {
+            all.iter().for_each(Attachment::mark);
+            return Told::Everyone;
+        }
+        if let Some(round) = round {
+            round.again = true;
+            return Told::Everyone;
+        }
+        *round = Some(Round {
+            left: all.len(),
+            again: false,
+        });
+        Told::Nobody
+    }
+
+    /// Tells the next few of a crowd; whether there are more.
+    pub(crate) fn tell_some(&self) -> bool {
+        let mut attached = self.attached.lock();
+        let Attached { all, round } = &mut *attached;
+        let Some(under_way) = round else {
+            return false;
+        };
+        let end = under_way.left.min(all.len());
+        under_way.left = end.saturating_sub(CROWD);
+        all[under_way.left..end].iter().for_each(Attachment::mark);
+        if under_way.left == 0 && !mem::take(&mut under_way.again) {
+            *round = None;
+        } else if under_way.left == 0 {
+            under_way.left = all.len();
+        }
+        round.is_some()
     }
 
     /// Takes note of the log's head as the store tells it; entries up to there that are not in the window are then read
-    /// from the store by whoever lacks them.
+    /// from the store by whoever lacks them, once they are told.
     pub(crate) fn learn_head(&self, head: Seq) {
-        let skipped = {
-            let mut window = self.window.lock();
-            let known = window.head();
-            if known.is_none_or(|known| known < head) {
-                *window = Window::starting_after(head);
-            }
-            known.is_some_and(|known| known < head)
-        };
-        if skipped {
-            self.mark_all();
+        let mut window = self.window.lock();
+        if window.head().is_none_or(|known| known < head) {
+            *window = Window::starting_after(head);
         }
     }
 
@@ -98,16 +155,15 @@ impl Room {
             cursor: AtomicU64::new(Seq::MAX),
             moved: AtomicBool::new(false),
             detached: AtomicBool::new(false),
-            slot: AtomicUsize::new(attached.len()),
+            slot: AtomicUsize::new(attached.all.len()),
         });
-        attached.push(Arc::clone(&attachment));
+        attached.all.push(Arc::clone(&attachment));
         attachment
     }
 
     /// Lets a session go. Doing it twice is the same as once.
     pub(crate) fn detach(&self, attachment: &Attachment) {
-        let mut attached = self.attached.lock();
-        self.detach_locked(&mut attached, attachment);
+        self.attached.lock().remove(attachment);
         *self.touched.lock() = Instant::now();
     }
 
@@ -115,46 +171,26 @@ impl Room {
     pub(crate) fn detach_user(&self, user: UserId) {
         let mut attached = self.attached.lock();
         let theirs: Vec<_> = attached
+            .all
             .iter()
             .filter(|a| a.inbox.user_id == user)
             .map(Arc::clone)
             .collect();
         for attachment in theirs {
-            self.detach_locked(&mut attached, &attachment);
-        }
-    }
-
-    #[expect(
-        clippy::unused_self,
-        reason = "the lock that is held belongs to this room"
-    )]
-    fn detach_locked(&self, attached: &mut Vec<Arc<Attachment>>, attachment: &Attachment) {
-        if attachment.detached.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let slot = attachment.slot.load(Ordering::Relaxed);
-        attached.swap_remove(slot);
-        if let Some(moved) = attached.get(slot) {
-            moved.slot.store(slot, Ordering::Relaxed);
-        }
-    }
-
-    fn mark_all(&self) {
-        for attachment in self.attached.lock().iter() {
-            attachment.mark();
+            attached.remove(&attachment);
         }
     }
 
     /// Calls `tell` with the inbox of each session that follows.
     pub(crate) fn for_each_inbox(&self, mut tell: impl FnMut(&Inbox)) {
-        for attachment in self.attached.lock().iter() {
+        for attachment in &self.attached.lock().all {
             tell(&attachment.inbox);
         }
     }
 
     /// Whether nobody follows, and nothing happened for `idle`.
     pub(crate) fn is_idle(&self, idle: std::time::Duration) -> bool {
-        self.attached.lock().is_empty() && self.touched.lock().elapsed() >= idle
+        self.attached.lock().all.is_empty() && self.touched.lock().elapsed() >= idle
     }
 
     /// Notes that entries may be missing; whether that is news.
@@ -192,6 +228,19 @@ impl Room {
     /// Forgets who the members are: entries that might have changed them were passed over.
     pub(crate) fn forget_members(&self) {
         self.members.lock().known = None;
+    }
+}
+
+impl Attached {
+    fn remove(&mut self, attachment: &Attachment) {
+        if attachment.detached.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let slot = attachment.slot.load(Ordering::Relaxed);
+        self.all.swap_remove(slot);
+        if let Some(moved) = self.all.get(slot) {
+            moved.slot.store(slot, Ordering::Relaxed);
+        }
     }
 }
 

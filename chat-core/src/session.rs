@@ -9,8 +9,8 @@ use crate::{
     engine::Engine,
     error::Error,
     frame::Frame,
-    inbox::{Inbox, Signals},
-    model::{ConversationId, Seq, SessionId, UserId},
+    inbox::{Inbox, RowMark, Signals},
+    model::{ConversationId, Row, Seq, SessionId, UserId},
     protocol::Signal,
     room::Attachment,
     source::{HashMap, HashSet},
@@ -21,6 +21,8 @@ use crate::{
 const BATCH_BYTES: usize = 64 * 1024;
 /// How many entries are read from the store at once: of the longest ones, about 1 MiB.
 const STORE_PAGE: usize = 20;
+/// How many rows are looked up at once.
+const ROWS_AT_ONCE: usize = 50;
 
 /// What a join brought about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -404,52 +406,68 @@ impl Session {
         }
     }
 
-    /// Renders the changed rows whose time has come, all with one look at the store.
+    /// Renders the changed rows whose time has come; those that must be looked up, with one look at the store.
     async fn render_rows(&mut self) -> Result<(), Error> {
         if self.signals.rows.is_empty() {
             return Ok(());
         }
         let now = Instant::now();
         self.rows_told.retain(|_, next| *next > now);
-        let due: Vec<_> = self
-            .signals
-            .rows
-            .iter()
-            .copied()
-            .filter(|id| !self.rows_told.contains_key(id))
-            .take(50)
-            .collect();
-        if due.is_empty() {
+        let mut to_look_up = Vec::new();
+        let mut known = Vec::new();
+        for (id, mark) in &self.signals.rows {
+            match mark {
+                _ if self.rows_told.contains_key(id) => {}
+                RowMark::Known { .. } => known.push(*id),
+                RowMark::Changed if to_look_up.len() < ROWS_AT_ONCE => to_look_up.push(*id),
+                RowMark::Changed => {}
+            }
+        }
+        for id in known {
+            if let Some(RowMark::Known {
+                conversation,
+                me,
+                unread,
+            }) = self.signals.rows.remove(&id)
+            {
+                self.tell_row(Row {
+                    conversation: Arc::unwrap_or_clone(conversation),
+                    me,
+                    unread,
+                });
+            }
+        }
+        if to_look_up.is_empty() {
             return Ok(());
         }
-        let rows = self.engine.rows_of(self.user_id(), &due).await?;
-        let mut gone: HashSet<ConversationId> = due.into_iter().collect();
-        for row in rows {
-            let id = row.conversation.id;
-            gone.remove(&id);
+        let rows = self.engine.rows_of(self.user_id(), &to_look_up).await?;
+        for id in to_look_up {
             self.signals.rows.remove(&id);
-            self.rows_told
-                .insert(id, now + self.engine.limits.row_interval);
-            self.ready
-                .push(Frame::of_signal(&Signal::ConversationUpdated {
-                    row: Box::new(row),
-                }));
-        }
-        for conversation_id in gone {
-            self.signals.rows.remove(&conversation_id);
-            self.ready
-                .push(Frame::of_signal(&Signal::ConversationRemoved {
-                    conversation_id,
-                }));
+            match rows.iter().find(|row| row.conversation.id == id) {
+                Some(row) => self.tell_row(row.clone()),
+                None => self
+                    .ready
+                    .push(Frame::of_signal(&Signal::ConversationRemoved {
+                        conversation_id: id,
+                    })),
+            }
         }
         Ok(())
+    }
+
+    fn tell_row(&mut self, row: Row) {
+        let next = Instant::now() + self.engine.limits.row_interval;
+        self.rows_told.insert(row.conversation.id, next);
+        let row = Box::new(row);
+        self.ready
+            .push(Frame::of_signal(&Signal::ConversationUpdated { row }));
     }
 
     /// When the next row that was held back may be told.
     fn next_row_at(&self) -> Option<Instant> {
         self.signals
             .rows
-            .iter()
+            .keys()
             .filter_map(|id| self.rows_told.get(id))
             .min()
             .copied()

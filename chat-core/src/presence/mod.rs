@@ -127,28 +127,25 @@ impl Presences {
     }
 
     /// What time brings: ends graces, and notes when those who are there were seen. To be called several times a second.
-    pub(crate) async fn tick(&self) -> Result<(), StoreError> {
+    pub(crate) fn tick(&self) {
+        let mut state = self.state.lock();
+        state.end_graces();
+        if state
+            .touched
+            .is_none_or(|at| at.elapsed() >= self.limits.presence_touch)
         {
-            let mut state = self.state.lock();
-            state.end_graces();
-            if state
-                .touched
-                .is_none_or(|at| at.elapsed() >= self.limits.presence_touch)
-            {
-                state.touched = Some(Instant::now());
-                let now = Timestamp::now();
-                let connected: Vec<_> = state
-                    .there
-                    .iter()
-                    .filter(|(_, t)| t.sessions > 0)
-                    .map(|(user, _)| *user)
-                    .collect();
-                state
-                    .unsaved
-                    .extend(connected.into_iter().map(|user| (user, now)));
-            }
+            state.touched = Some(Instant::now());
+            let now = Timestamp::now();
+            let connected: Vec<_> = state
+                .there
+                .iter()
+                .filter(|(_, t)| t.sessions > 0)
+                .map(|(user, _)| *user)
+                .collect();
+            state
+                .unsaved
+                .extend(connected.into_iter().map(|user| (user, now)));
         }
-        self.save().await
     }
 
     /// Everybody leaves: this node stops.
@@ -165,7 +162,7 @@ impl Presences {
     }
 
     /// Writes down the last-seen times that wait; they go on waiting if the store fails.
-    async fn save(&self) -> Result<(), StoreError> {
+    pub(crate) async fn save(&self) -> Result<(), StoreError> {
         let unsaved: Vec<_> = self
             .state
             .lock()

@@ -228,7 +228,10 @@ fn survey() {
         let outcome = run(seed, None, Watched::Silently);
         for v in &outcome.violations {
             let entry = all.entry(format!("{:?}", v.promise)).or_default();
-            if entry.last() != Some(&seed) { entry.push(seed); eprintln!("{seed} {:?} {:.300}", v.promise, v.what); }
+            if entry.last() != Some(&seed) {
+                entry.push(seed);
+                eprintln!("{seed} {:?} {:.300}", v.promise, v.what);
+            }
         }
     }
     eprintln!("{:?} {all:?}", began.elapsed());

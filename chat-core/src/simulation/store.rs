@@ -11,8 +11,8 @@ use super::world::World;
 use crate::{
     model::{ConversationId, Entry, Membership, Message, Seq, StoreEpoch, Timestamp, UserId},
     store::{
-        Around, Committed, ConversationStore, MemoryStore, MessageLog, PresenceStore, Refusal,
-        RowPlace, StoreError, StoredRow, Write,
+        Around, Committed, ConversationStore, GroupRows, MemoryStore, MessageLog, PresenceStore,
+        Refusal, RowPlace, StoreError, StoredRow, Write,
     },
 };
 
@@ -235,6 +235,19 @@ impl ConversationStore for Line {
         let rows = self.store().rows_of(user, conversations);
         let rows = self.call("rows_of", rows).await?;
         Ok(self.any_order(rows, |stored| stored.row.conversation.id))
+    }
+
+    async fn group_rows(
+        &self,
+        conversation: ConversationId,
+        users: &[UserId],
+    ) -> Result<Option<GroupRows>, StoreError> {
+        let rows = self.store().group_rows(conversation, users);
+        let found = self.call("group_rows", rows).await?;
+        Ok(found.map(|group| GroupRows {
+            rows: self.any_order(group.rows, |row| row.user_id),
+            ..group
+        }))
     }
 
     async fn row_heads(&self, user: UserId) -> Result<Vec<(ConversationId, Seq, u64)>, StoreError> {

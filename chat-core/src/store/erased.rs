@@ -1,22 +1,44 @@
 //! The one place where the type of a store is erased, so that nothing else carries a type parameter.
 
-use std::{fmt, pin::Pin, sync::Arc};
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
+
+use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Around, Committed, ConversationStore, MessageLog, PresenceStore, Refusal, RowPlace, Store,
-    StoreError, StoredRow, Write,
+    Around, Committed, ConversationStore, GroupRows, MessageLog, PresenceStore, Refusal, RowPlace,
+    Store, StoreError, StoredRow, Write,
 };
 use crate::model::{
     ConversationId, Entry, Membership, Message, Seq, StoreEpoch, Timestamp, UserId,
 };
 
-/// Any store, behind one pointer.
+/// Any store, behind one pointer. It answers in time, if only with an error: a store that hangs is one that is gone.
 #[derive(Clone)]
-pub(crate) struct AnyStore(Arc<dyn ErasedStore>);
+pub(crate) struct AnyStore {
+    store: Arc<dyn ErasedStore>,
+    patience: Duration,
+}
 
 impl AnyStore {
     pub(crate) fn new(store: impl Store) -> Self {
-        Self(Arc::new(store))
+        Self {
+            store: Arc::new(store),
+            patience: Duration::from_hours(1),
+        }
+    }
+
+    pub(crate) fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    async fn in_time<T>(&self, answer: Answer<'_, T>) -> Result<T, StoreError> {
+        self.until(Instant::now() + self.patience, answer).await
+    }
+
+    async fn until<T>(&self, deadline: Instant, answer: Answer<'_, T>) -> Result<T, StoreError> {
+        timeout_at(deadline, answer)
+            .await
+            .unwrap_or(Err(StoreError::NoAnswer(self.patience)))
     }
 }
 
@@ -74,6 +96,11 @@ trait ErasedStore: Send + Sync {
         user: UserId,
         conversations: &'a [ConversationId],
     ) -> Answer<'a, Vec<StoredRow>>;
+    fn group_rows<'a>(
+        &'a self,
+        conversation: ConversationId,
+        users: &'a [UserId],
+    ) -> Answer<'a, Option<GroupRows>>;
     fn row_heads(&self, user: UserId) -> Answer<'_, Vec<(ConversationId, Seq, u64)>>;
     fn sharing_with<'a>(&'a self, user: UserId, others: &'a [UserId]) -> Answer<'a, Vec<UserId>>;
     fn set_last_seen<'a>(&'a self, seen: &'a [(UserId, Timestamp)]) -> Answer<'a, ()>;
@@ -158,6 +185,14 @@ impl<S: Store> ErasedStore for S {
         Box::pin(ConversationStore::rows_of(self, user, conversations))
     }
 
+    fn group_rows<'a>(
+        &'a self,
+        conversation: ConversationId,
+        users: &'a [UserId],
+    ) -> Answer<'a, Option<GroupRows>> {
+        Box::pin(ConversationStore::group_rows(self, conversation, users))
+    }
+
     fn row_heads(&self, user: UserId) -> Answer<'_, Vec<(ConversationId, Seq, u64)>> {
         Box::pin(ConversationStore::row_heads(self, user))
     }
@@ -178,21 +213,24 @@ impl<S: Store> ErasedStore for S {
 /// The methods of the traits, once more, for the engine to call.
 impl AnyStore {
     pub(crate) async fn epoch(&self) -> Result<StoreEpoch, StoreError> {
-        self.0.epoch().await
+        self.in_time(self.store.epoch()).await
     }
 
+    /// Whoever waited for the commit waited before it began, so its time is counted from then.
     pub(crate) async fn commit(
         &self,
         writes: &[Write],
+        waiting_since: Instant,
     ) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
-        self.0.commit(writes).await
+        let deadline = waiting_since + self.patience;
+        self.until(deadline, self.store.commit(writes)).await
     }
 
     pub(crate) async fn head(
         &self,
         conversation: ConversationId,
     ) -> Result<Option<Seq>, StoreError> {
-        self.0.head(conversation).await
+        self.in_time(self.store.head(conversation)).await
     }
 
     pub(crate) async fn entries_after(
@@ -201,7 +239,8 @@ impl AnyStore {
         after: Seq,
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
-        self.0.entries_after(conversation, after, limit).await
+        self.in_time(self.store.entries_after(conversation, after, limit))
+            .await
     }
 
     pub(crate) async fn messages(
@@ -210,7 +249,8 @@ impl AnyStore {
         which: Around,
         limit: usize,
     ) -> Result<Vec<Message>, StoreError> {
-        self.0.messages(conversation, which, limit).await
+        self.in_time(self.store.messages(conversation, which, limit))
+            .await
     }
 
     pub(crate) async fn direct(
@@ -219,7 +259,7 @@ impl AnyStore {
         peer: UserId,
         at: Timestamp,
     ) -> Result<(ConversationId, bool), StoreError> {
-        self.0.direct(user, peer, at).await
+        self.in_time(self.store.direct(user, peer, at)).await
     }
 
     pub(crate) async fn membership(
@@ -227,14 +267,15 @@ impl AnyStore {
         conversation: ConversationId,
         user: UserId,
     ) -> Result<Option<Membership>, StoreError> {
-        self.0.membership(conversation, user).await
+        self.in_time(self.store.membership(conversation, user))
+            .await
     }
 
     pub(crate) async fn member_ids(
         &self,
         conversation: ConversationId,
     ) -> Result<Option<(Seq, Vec<UserId>)>, StoreError> {
-        self.0.member_ids(conversation).await
+        self.in_time(self.store.member_ids(conversation)).await
     }
 
     pub(crate) async fn members(
@@ -243,7 +284,8 @@ impl AnyStore {
         after: Option<UserId>,
         limit: usize,
     ) -> Result<Vec<Membership>, StoreError> {
-        self.0.members(conversation, after, limit).await
+        self.in_time(self.store.members(conversation, after, limit))
+            .await
     }
 
     pub(crate) async fn rows(
@@ -252,7 +294,7 @@ impl AnyStore {
         after: Option<RowPlace>,
         limit: usize,
     ) -> Result<Vec<StoredRow>, StoreError> {
-        self.0.rows(user, after, limit).await
+        self.in_time(self.store.rows(user, after, limit)).await
     }
 
     pub(crate) async fn rows_of(
@@ -260,14 +302,23 @@ impl AnyStore {
         user: UserId,
         conversations: &[ConversationId],
     ) -> Result<Vec<StoredRow>, StoreError> {
-        self.0.rows_of(user, conversations).await
+        self.in_time(self.store.rows_of(user, conversations)).await
+    }
+
+    pub(crate) async fn group_rows(
+        &self,
+        conversation: ConversationId,
+        users: &[UserId],
+    ) -> Result<Option<GroupRows>, StoreError> {
+        self.in_time(self.store.group_rows(conversation, users))
+            .await
     }
 
     pub(crate) async fn row_heads(
         &self,
         user: UserId,
     ) -> Result<Vec<(ConversationId, Seq, u64)>, StoreError> {
-        self.0.row_heads(user).await
+        self.in_time(self.store.row_heads(user)).await
     }
 
     pub(crate) async fn sharing_with(
@@ -275,20 +326,20 @@ impl AnyStore {
         user: UserId,
         others: &[UserId],
     ) -> Result<Vec<UserId>, StoreError> {
-        self.0.sharing_with(user, others).await
+        self.in_time(self.store.sharing_with(user, others)).await
     }
 
     pub(crate) async fn set_last_seen(
         &self,
         seen: &[(UserId, Timestamp)],
     ) -> Result<(), StoreError> {
-        self.0.set_last_seen(seen).await
+        self.in_time(self.store.set_last_seen(seen)).await
     }
 
     pub(crate) async fn last_seen(
         &self,
         users: &[UserId],
     ) -> Result<Vec<(UserId, Timestamp)>, StoreError> {
-        self.0.last_seen(users).await
+        self.in_time(self.store.last_seen(users)).await
     }
 }

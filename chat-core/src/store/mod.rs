@@ -9,10 +9,11 @@ pub mod conformance;
 mod decide;
 mod erased;
 mod memory;
+mod recent;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 pub(crate) use erased::AnyStore;
 pub use memory::MemoryStore;
@@ -20,8 +21,8 @@ pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 
 use crate::model::{
-    ConversationId, Draft, Entry, Membership, Message, MessageId, Role, Row, Seq, StoreEpoch,
-    Timestamp, Title, UserId,
+    Conversation, ConversationId, Draft, Entry, Membership, Message, MessageId, Mine, Role, Row,
+    Seq, StoreEpoch, Timestamp, Title, Unread, UserId,
 };
 
 /// A store could not do what it was asked; nothing of it was done, or (after a lost connection) it is not known.
@@ -31,6 +32,9 @@ pub enum StoreError {
     /// The store is not to be had now; the same call may succeed later.
     #[error("the store is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The store did not answer within this time. Whether what was asked takes place is not known.
+    #[error("the store did not answer within {0:?}")]
+    NoAnswer(Duration),
     /// What the store holds is not what was ever written to it.
     #[error("the store holds what it should not: {0}")]
     Corrupt(String),
@@ -235,6 +239,26 @@ pub struct RowPlace {
     pub id: ConversationId,
 }
 
+/// The rows of one group in the lists of several of its members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupRows {
+    /// What they share; without a peer.
+    pub conversation: Conversation,
+    /// What each of them has for themselves, in any order.
+    pub rows: Vec<MemberRow>,
+}
+
+/// One member's own half of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberRow {
+    /// Whose.
+    pub user_id: UserId,
+    /// Their half.
+    pub me: Mine,
+    /// What they have not read.
+    pub unread: Unread,
+}
+
 /// Who belongs to which conversation, and how their lists look.
 ///
 /// "Visible" means: a member, and the conversation is a group or has at least one message, or the user opened it with
@@ -288,6 +312,37 @@ pub trait ConversationStore: Send + Sync + 'static {
         user: UserId,
         conversations: &[ConversationId],
     ) -> impl Future<Output = Result<Vec<StoredRow>, StoreError>> + Send;
+
+    /// The rows of one group in the lists of these users; those who do not belong to it are left out. `None` where there is
+    /// no such conversation.
+    ///
+    /// This is how the rows of a crowd are told after each of its messages: a store that can should answer with a constant
+    /// number of queries. As provided, it asks [`rows_of`](Self::rows_of) for each user.
+    fn group_rows(
+        &self,
+        conversation: ConversationId,
+        users: &[UserId],
+    ) -> impl Future<Output = Result<Option<GroupRows>, StoreError>> + Send {
+        async move {
+            let mut group: Option<GroupRows> = None;
+            for &user_id in users {
+                for StoredRow { row, .. } in self.rows_of(user_id, &[conversation]).await? {
+                    let rows = &mut group
+                        .get_or_insert_with(|| GroupRows {
+                            conversation: row.conversation,
+                            rows: Vec::with_capacity(users.len()),
+                        })
+                        .rows;
+                    rows.push(MemberRow {
+                        user_id,
+                        me: row.me,
+                        unread: row.unread,
+                    });
+                }
+            }
+            Ok(group)
+        }
+    }
 
     /// `(id, head_seq, rev)` of every visible row, in any order.
     fn row_heads(

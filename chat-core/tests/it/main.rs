@@ -3,6 +3,7 @@
 
 mod delivery;
 mod nodes;
+mod outage;
 mod people;
 mod sqlite;
 mod stores;

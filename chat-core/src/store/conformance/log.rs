@@ -1,5 +1,7 @@
 //! Appending: one dense order, batches, and sends that are repeated.
 
+use tokio::time::Instant;
+
 use super::{at, commit, create, group, message, put, remove, rename, say, send, send_as};
 use crate::{
     model::{ClientId, ConversationId, MessageId, Role, Seq, UserId},
@@ -227,7 +229,7 @@ pub async fn racing_writers_get_one_order(store: impl Store) {
                     send(here, author, &format!("{n}.{batch}.0")),
                     send(conversations[n % 2], author, &format!("{n}.{batch}.1")),
                 ];
-                for result in store.commit(&writes).await.unwrap() {
+                for result in store.commit(&writes, Instant::now()).await.unwrap() {
                     acknowledged.push(message(result));
                 }
             }

@@ -76,6 +76,7 @@ macro_rules! store_conformance {
             activity_never_goes_back
             rows_show_the_conversation_and_my_place_in_it
             rows_of_gives_what_the_user_belongs_to
+            the_rows_of_a_group_are_those_of_its_members
             the_read_cursor_only_rises
             unread_stops_counting_at_its_cap
             random_histories_keep_every_promise

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{at, commit, create, group, mark_read, remove, rename, row, say, send};
 use crate::{
     model::{ConversationId, Seq, Unread, UserId},
-    store::{Committed, ReadCursor, RowPlace, Store, StoredRow, Write},
+    store::{Committed, MemberRow, ReadCursor, RowPlace, Store, StoredRow, Write},
 };
 
 /// Newest activity first, then greatest id; pages join without a gap or a repetition, under equal times too.
@@ -108,6 +108,53 @@ pub async fn rows_of_gives_what_the_user_belongs_to(store: impl Store) {
     let ids: BTreeSet<_> = rows.iter().map(|row| row.row.conversation.id).collect();
     assert_eq!(ids, BTreeSet::from([mine, hidden]));
     assert_eq!(store.rows_of(peer, &[former]).await.unwrap(), []);
+}
+
+/// The rows of a group, told for many at once, are the rows of each of its members.
+pub async fn the_rows_of_a_group_are_those_of_its_members(store: impl Store) {
+    let people: Vec<UserId> = (0..5).map(|_| UserId::new()).collect();
+    let (owner, stranger) = (people[0], UserId::new());
+    let id = group(&store, owner, &people[1..]).await;
+    let mut asked = people.clone();
+    asked.push(stranger);
+    for messages in [0, 1, 30, 1_000, 1_000, 500] {
+        let batch: Vec<_> = (0..messages)
+            .map(|n| send(id, people[(n % 97) % 2], "hi"))
+            .collect();
+        store.commit(&batch).await.unwrap();
+        let head = store.head(id).await.unwrap().unwrap();
+        commit(&store, mark_read(id, people[2], head - head / 3))
+            .await
+            .unwrap();
+        commit(&store, mark_read(id, people[3], head))
+            .await
+            .unwrap();
+
+        let group = store.group_rows(id, &asked).await.unwrap().unwrap();
+        assert_eq!(
+            group.rows.len(),
+            people.len(),
+            "one for each who belongs to it"
+        );
+        for MemberRow {
+            user_id,
+            me,
+            unread,
+        } in group.rows
+        {
+            let expected = row(&store, user_id, id).await.row;
+            assert_eq!(
+                (&group.conversation, me, unread),
+                (&expected.conversation, expected.me, expected.unread)
+            );
+        }
+    }
+    commit(&store, remove(id, owner, people[4])).await.unwrap();
+    let group = store.group_rows(id, &people[3..]).await.unwrap().unwrap();
+    let of: Vec<_> = group.rows.iter().map(|row| row.user_id).collect();
+    assert_eq!(of, [people[3]]);
+    let nowhere = store.group_rows(ConversationId::new(), &people).await;
+    assert_eq!(nowhere.unwrap(), None);
 }
 
 /// A cursor moves forward, at most to the head, and never back; each move raises `rev` and nothing else does.

@@ -8,7 +8,11 @@ use crate::{
         Change, ClientId, Conversation, ConversationId, ConversationKind, Draft, Entry, Membership,
         Message, MessageId, Mine, Role, Row, Seq, Timestamp, Title, Unread, UserId,
     },
-    store::{Act, Around, Committed, ReadCursor, Refusal, RowPlace, StoredRow, Write},
+    store::{
+        Act, Around, Committed, GroupRows, MemberRow, ReadCursor, Refusal, RowPlace, StoredRow,
+        Write,
+        recent::{self, Recent},
+    },
 };
 
 #[derive(Debug)]
@@ -22,6 +26,8 @@ pub(super) struct StoredConversation {
     log: Vec<Entry>,
     /// Former members too, so that their `rev` goes on rising.
     members: BTreeMap<UserId, Place>,
+    /// How many of them are members now: each row says so, and a large group has many rows.
+    member_count: u64,
     message_seqs: HashMap<MessageId, Seq>,
     sends: HashMap<(UserId, ClientId), Seq>,
 }
@@ -46,6 +52,17 @@ impl Place {
             rev: 1,
         }
     }
+
+    fn mine(&self) -> Mine {
+        Mine {
+            role: self.role,
+            read_seq: self.read_seq,
+            rev: self.rev,
+            pinned: false,
+            muted: false,
+            archived: false,
+        }
+    }
 }
 
 impl StoredConversation {
@@ -58,6 +75,7 @@ impl StoredConversation {
             last_message_seq: None,
             log: Vec::new(),
             members: BTreeMap::new(),
+            member_count: 0,
             message_seqs: HashMap::new(),
             sends: HashMap::new(),
         }
@@ -66,7 +84,7 @@ impl StoredConversation {
     pub(super) fn direct(id: ConversationId, pair: [UserId; 2], at: Timestamp) -> Self {
         let mut direct = Self::new(id, ConversationKind::Direct, at);
         for user in pair {
-            direct.members.insert(user, Place::new(Role::Member, 0));
+            direct.insert_member(user, Place::new(Role::Member, 0));
         }
         direct
     }
@@ -81,6 +99,11 @@ impl StoredConversation {
             }
         }
         (group, Committed::Appended(entries))
+    }
+
+    fn insert_member(&mut self, user: UserId, place: Place) {
+        let former = self.members.insert(user, place);
+        self.member_count += u64::from(former.is_none_or(|former| !former.active));
     }
 
     pub(super) fn open(&mut self, user: UserId) {
@@ -199,6 +222,7 @@ impl StoredConversation {
 
     fn remove_member(&mut self, write: &Write, user: UserId) -> Committed {
         if let Some(place) = self.members.get_mut(&user) {
+            self.member_count -= u64::from(place.active);
             place.active = false;
             place.rev += 1;
         }
@@ -219,7 +243,7 @@ impl StoredConversation {
         let former = self.members.get(&user).map_or(0, |former| former.rev);
         let mut place = Place::new(role, self.head());
         place.rev += former;
-        self.members.insert(user, place);
+        self.insert_member(user, place);
         let by = write.author;
         self.push(
             write.at,
@@ -345,37 +369,52 @@ impl StoredConversation {
         }
     }
 
-    pub(super) fn row(&self, user: UserId) -> Option<StoredRow> {
-        let place = self.place(user)?;
-        let conversation = Conversation {
+    fn shared(&self) -> Conversation {
+        Conversation {
             id: self.id,
             kind: self.kind,
             title: self.title.clone().map(String::from),
             peer: None,
-            member_count: count(self.active()),
+            member_count: self.member_count,
             head_seq: self.head(),
             last_message: self
                 .last_message_seq
                 .and_then(|seq| self.message(seq).cloned()),
             last_activity_at: self.last_activity_at,
-        };
-        let me = Mine {
-            role: place.role,
-            read_seq: place.read_seq,
-            rev: place.rev,
-            pinned: false,
-            muted: false,
-            archived: false,
-        };
+        }
+    }
+
+    pub(super) fn row(&self, user: UserId) -> Option<StoredRow> {
+        let place = self.place(user)?;
         let row = Row {
-            conversation,
-            me,
+            conversation: self.shared(),
+            me: place.mine(),
             unread: self.unread(user, place.read_seq),
         };
         Some(StoredRow {
             row,
             peer_id: self.peer_of(user),
         })
+    }
+
+    pub(super) fn group_rows(&self, users: &[UserId]) -> GroupRows {
+        let messages = self.log.iter().rev().filter_map(Entry::message);
+        let present = messages.filter(|message| message.deleted_at.is_none());
+        let newest_first = present.map(|message| (message.seq, message.sender_id));
+        let recent = Recent::new(newest_first.take(recent::MOST));
+        let row = |user: &UserId| {
+            let place = self.place(*user)?;
+            let unread = recent.unread(*user, place.read_seq);
+            Some(MemberRow {
+                user_id: *user,
+                me: place.mine(),
+                unread: unread.unwrap_or_else(|| self.unread(*user, place.read_seq)),
+            })
+        };
+        GroupRows {
+            conversation: self.shared(),
+            rows: users.iter().filter_map(row).collect(),
+        }
     }
 
     fn unread(&self, user: UserId, read_seq: Seq) -> Unread {

@@ -12,8 +12,8 @@ use conversation::StoredConversation;
 use parking_lot::Mutex;
 
 use super::{
-    Act, Around, Committed, ConversationStore, MessageLog, PresenceStore, Refusal, RowPlace,
-    StoreError, StoredRow, Write,
+    Act, Around, Committed, ConversationStore, GroupRows, MessageLog, PresenceStore, Refusal,
+    RowPlace, StoreError, StoredRow, Write,
 };
 use crate::model::{
     Change, ConversationId, Entry, Membership, Message, Seq, StoreEpoch, Timestamp, UserId,
@@ -243,6 +243,16 @@ impl ConversationStore for MemoryStore {
             .into_iter()
             .filter_map(|id| state.conversations.get(id));
         Ok(stored.filter_map(|it| it.row(user)).collect())
+    }
+
+    async fn group_rows(
+        &self,
+        conversation: ConversationId,
+        users: &[UserId],
+    ) -> Result<Option<GroupRows>, StoreError> {
+        let state = self.0.lock();
+        let conversation = state.conversations.get(&conversation);
+        Ok(conversation.map(|conversation| conversation.group_rows(users)))
     }
 
     async fn row_heads(&self, user: UserId) -> Result<Vec<(ConversationId, Seq, u64)>, StoreError> {

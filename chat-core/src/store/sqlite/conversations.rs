@@ -2,10 +2,12 @@
 
 use sqlx::sqlite::SqliteRow;
 
-use super::{SqliteStore, decode::Columns, encode, error::store_error, transaction::Writing};
+use super::{
+    SqliteStore, decode::Columns, encode, error::store_error, group_rows, transaction::Writing,
+};
 use crate::{
     model::{ConversationId, Membership, Role, Seq, Timestamp, UserId},
-    store::{ConversationStore, RowPlace, StoreError, StoredRow},
+    store::{ConversationStore, GroupRows, MemberRow, RowPlace, StoreError, StoredRow},
 };
 
 /// The rows that `$page` picks from the memberships `m` of user ?1 and their conversations `c`.
@@ -166,6 +168,27 @@ impl ConversationStore for SqliteStore {
             .await
             .map_err(store_error)?;
         rows.iter().map(|row| Columns(row).row(user)).collect()
+    }
+
+    async fn group_rows(
+        &self,
+        conversation: ConversationId,
+        users: &[UserId],
+    ) -> Result<Option<GroupRows>, StoreError> {
+        let found = group_rows::group_rows(&self.reader, conversation, users).await?;
+        let Some((mut group, left_out)) = found else {
+            return Ok(None);
+        };
+        for user_id in left_out {
+            for StoredRow { row, .. } in self.rows_of(user_id, &[conversation]).await? {
+                group.rows.push(MemberRow {
+                    user_id,
+                    me: row.me,
+                    unread: row.unread,
+                });
+            }
+        }
+        Ok(Some(group))
     }
 
     async fn row_heads(&self, user: UserId) -> Result<Vec<(ConversationId, Seq, u64)>, StoreError> {

@@ -131,11 +131,25 @@ impl<'r> Columns<'r> {
 
     /// A row of `user`'s list.
     pub(super) fn row(&self, user: UserId) -> Result<StoredRow, StoreError> {
+        let peer_id = match self.optional::<&[u8]>("direct_pair")? {
+            Some(pair) => Some(peer_in(pair, user)?),
+            None => None,
+        };
+        let row = Row {
+            conversation: self.conversation()?,
+            me: self.mine()?,
+            unread: Unread::from_count(self.number("unread")?, 0),
+        };
+        Ok(StoredRow { row, peer_id })
+    }
+
+    /// The half of a row that all members share, with the columns of the newest message beside it.
+    pub(super) fn conversation(&self) -> Result<Conversation, StoreError> {
         let last_message = match self.optional::<i64>("seq")? {
             Some(_) => Some(self.message()?),
             None => None,
         };
-        let conversation = Conversation {
+        Ok(Conversation {
             id: self.conversation_id("row_id")?,
             kind: self.kind("conversation_kind")?,
             title: self.optional("conversation_title")?,
@@ -144,26 +158,19 @@ impl<'r> Columns<'r> {
             head_seq: self.number("head_seq")?,
             last_message,
             last_activity_at: self.time("last_activity_at")?,
-        };
-        let me = Mine {
+        })
+    }
+
+    /// The half of a row that is a member's own.
+    pub(super) fn mine(&self) -> Result<Mine, StoreError> {
+        Ok(Mine {
             role: self.role("my_role")?,
             read_seq: self.number("read_seq")?,
             rev: self.number("rev")?,
             pinned: self.get("pinned")?,
             muted: self.get("muted")?,
             archived: self.get("archived")?,
-        };
-        let peer_id = match self.optional::<&[u8]>("direct_pair")? {
-            Some(pair) => Some(peer_in(pair, user)?),
-            None => None,
-        };
-        let unread = Unread::from_count(self.number("unread")?, 0);
-        let row = Row {
-            conversation,
-            me,
-            unread,
-        };
-        Ok(StoredRow { row, peer_id })
+        })
     }
 }
 

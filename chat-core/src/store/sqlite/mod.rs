@@ -5,6 +5,7 @@ mod conversations;
 mod decode;
 mod encode;
 mod error;
+mod group_rows;
 mod log;
 mod open;
 mod presence;

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::{SqliteStore, commit, conversations, log, presence};
+use super::{SqliteStore, commit, conversations, group_rows, log, presence};
 
 #[tokio::test]
 async fn every_read_goes_through_an_index() {
@@ -18,6 +18,9 @@ async fn every_read_goes_through_an_index() {
         conversations::MEMBERS,
         conversations::SHARING_WITH,
         conversations::MEMBERSHIP,
+        group_rows::CONVERSATION,
+        group_rows::PLACES,
+        group_rows::RECENT,
         presence::LAST_SEEN,
         commit::CONVERSATIONS,
         commit::MEMBERS,

@@ -1,20 +1,20 @@
 //! The rooms and sessions of this node, and the one door through which entries reach them.
 
-use std::{mem, sync::Arc, time::Duration};
+mod errands;
+mod rows;
 
-use parking_lot::{Mutex, RwLock};
-use tokio::{
-    sync::Notify,
-    time::{Instant, sleep_until},
-};
-use tokio_util::sync::CancellationToken;
+use std::{sync::Arc, time::Duration};
 
+use parking_lot::RwLock;
+
+use self::{errands::Errands, rows::Rows};
 use crate::{
     frame::Frame,
+    herald::Herald,
     inbox::Inbox,
     limits::Limits,
     model::{Change, ConversationId, Entry, Seq, UserId},
-    room::{Attachment, Room},
+    room::{Attachment, Room, Told},
     source::{HashMap, HashSet},
     store::{AnyStore, StoreError},
     window::Pushed,
@@ -22,75 +22,33 @@ use crate::{
 
 /// How long to wait before the store is asked again after it failed.
 const STORE_RETRY: Duration = Duration::from_millis(500);
-/// How many entries a repair reads at once.
-const REPAIR_PAGE: usize = 100;
 
 /// The rooms and sessions of this node.
 ///
 /// Sessions are reached only through [`deliver`](Hub::deliver) (entries) and the marks that it and its kin leave (state).
-/// What needs the store on the way, such as who the members of a room are, is left to [`run`](Hub::run), so that
-/// delivering never waits.
+/// What needs the store on the way, such as who the members of a room are, is left to tasks, so that delivering never
+/// waits.
 #[derive(Debug)]
 pub(crate) struct Hub {
     store: AnyStore,
     limits: Arc<Limits>,
     rooms: RwLock<HashMap<ConversationId, Arc<Room>>>,
     users: RwLock<HashMap<UserId, Vec<Arc<Inbox>>>>,
-    errands: Mutex<Errands>,
-    errands_waiting: Notify,
-}
-
-/// What is left to the hub's task. Each key is held once, however often it is asked for.
-#[derive(Debug, Default)]
-struct Errands {
-    /// Conversations whose row changed for all members.
-    rows: HashSet<ConversationId>,
-    /// Rooms that may lack entries.
-    repairs: HashSet<ConversationId>,
-    /// Read cursors that moved, to be told in rooms whose number of members is not known yet.
-    reads: HashMap<(ConversationId, UserId), Seq>,
-}
-
-/// When rows are told: at once, and then not again for a while.
-#[derive(Debug, Default)]
-struct RowPace {
-    wanted: HashSet<ConversationId>,
-    /// Until when a conversation that was told of is to wait.
-    waits: HashMap<ConversationId, Instant>,
-    /// When repairs that failed are to be tried again.
-    retry_at: Option<Instant>,
-}
-
-impl RowPace {
-    fn take_due(&mut self) -> Vec<ConversationId> {
-        let now = Instant::now();
-        self.waits.retain(|_, until| *until > now);
-        self.retry_at = self.retry_at.filter(|at| *at > now);
-        let waits = &self.waits;
-        self.wanted
-            .extract_if(|conversation| !waits.contains_key(conversation))
-            .collect()
-    }
-
-    fn told(&mut self, conversation: ConversationId, pause: Duration) {
-        self.waits.insert(conversation, Instant::now() + pause);
-    }
-
-    fn next_due(&self) -> Option<Instant> {
-        let rows = self.wanted.iter().filter_map(|id| self.waits.get(id)).min();
-        rows.into_iter().chain(&self.retry_at).min().copied()
-    }
+    herald: Arc<Herald>,
+    errands: Errands,
+    rows: Rows,
 }
 
 impl Hub {
-    pub(crate) fn new(store: AnyStore, limits: Arc<Limits>) -> Self {
+    pub(crate) fn new(store: AnyStore, herald: Arc<Herald>, limits: Arc<Limits>) -> Self {
         Self {
             store,
             limits,
+            herald,
             rooms: RwLock::default(),
             users: RwLock::default(),
-            errands: Mutex::default(),
-            errands_waiting: Notify::new(),
+            errands: Errands::default(),
+            rows: Rows::default(),
         }
     }
 
@@ -114,14 +72,15 @@ impl Hub {
             }
         }
         for room in &moved {
-            room.announce(&self.limits);
+            self.announce(room);
         }
-        if !moved.is_empty() {
-            self.errands
-                .lock()
-                .rows
-                .extend(moved.iter().map(|room| room.id));
-            self.errands_waiting.notify_one();
+        self.rows.changed(moved.iter().map(|room| room.id));
+    }
+
+    fn announce(&self, room: &Arc<Room>) {
+        match room.announce(&self.limits) {
+            Told::Everyone => {}
+            Told::Nobody => self.herald.call(Arc::clone(room)),
         }
     }
 
@@ -146,7 +105,7 @@ impl Hub {
                 return false;
             }
             Pushed::Gap => {
-                self.suspect(room);
+                self.suspect_room(room);
                 return false;
             }
         }
@@ -177,9 +136,8 @@ impl Hub {
     }
 
     /// Tells the sessions of all members that their row of a conversation changed.
-    fn rows_changed(&self, conversation: ConversationId) {
-        self.errands.lock().rows.insert(conversation);
-        self.errands_waiting.notify_one();
+    pub(crate) fn rows_changed(&self, conversation: ConversationId) {
+        self.rows.changed([conversation]);
     }
 
     /// Tells of a read cursor that moved: always the user's own sessions, and in small conversations those who joined.
@@ -191,15 +149,10 @@ impl Hub {
         let Some(room) = self.existing_room(conversation) else {
             return;
         };
-        match room.with_members(HashSet::len) {
-            Some(members) => self.tell_of_read(&room, members, user, seq),
-            None => {
-                let mut errands = self.errands.lock();
-                let newest = errands.reads.entry((conversation, user)).or_default();
-                *newest = seq.max(*newest);
-                drop(errands);
-                self.errands_waiting.notify_one();
-            }
+        if let Some(members) = room.with_members(HashSet::len) {
+            self.tell_of_read(&room, members, user, seq);
+        } else {
+            self.errands.tell_of_read(conversation, user, seq);
         }
     }
 
@@ -220,14 +173,29 @@ impl Hub {
     pub(crate) fn suspect_all(&self) {
         let rooms: Vec<_> = self.rooms.read().values().map(Arc::clone).collect();
         for room in rooms {
-            self.suspect(&room);
+            self.suspect_room(&room);
         }
     }
 
-    fn suspect(&self, room: &Room) {
+    /// Lets a room compare itself with the store.
+    pub(crate) fn suspect(&self, conversation: ConversationId) {
+        if let Some(room) = self.existing_room(conversation) {
+            self.suspect_room(&room);
+        }
+    }
+
+    /// A log is known to reach this far; a room that does not is compared with the store.
+    pub(crate) fn reaches(&self, conversation: ConversationId, seq: Seq) {
+        if let Some(room) = self.existing_room(conversation)
+            && room.head().is_some_and(|head| head < seq)
+        {
+            self.suspect_room(&room);
+        }
+    }
+
+    fn suspect_room(&self, room: &Room) {
         if room.set_suspect() {
-            self.errands.lock().repairs.insert(room.id);
-            self.errands_waiting.notify_one();
+            self.errands.repair(room.id);
         }
     }
 
@@ -268,8 +236,9 @@ impl Hub {
         }
     }
 
-    /// Tells every session that this was all.
+    /// Tells every session that this was all. The tasks that deliver have ended by now.
     pub(crate) fn close_sessions(&self) {
+        self.herald.finish();
         for inbox in self.users.read().values().flatten() {
             inbox.close();
         }
@@ -318,122 +287,19 @@ impl Hub {
                 .or_insert_with(|| Arc::new(Room::new(conversation))),
         )
     }
+}
 
-    /// Does the errands until told to stop. Owned by the engine, which joins it.
-    pub(crate) async fn run(&self, stop: CancellationToken) {
-        let mut rows = RowPace::default();
-        while !stop.is_cancelled() {
-            let errands = mem::take(&mut *self.errands.lock());
-            rows.wanted.extend(errands.rows);
-            self.run_repairs(errands.repairs, &mut rows).await;
-            self.run_reads(errands.reads).await;
-            self.run_rows(&mut rows).await;
-            let until = rows.next_due();
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = self.errands_waiting.notified() => {}
-                () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {}
-            }
+/// What cannot be read now can be read later, but not what is broken: nobody else waits for that.
+fn unless_corrupt(
+    conversation: ConversationId,
+    outcome: Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    match outcome {
+        Err(StoreError::Corrupt(what)) => {
+            tracing::error!(%conversation, what, "a conversation cannot be read");
+            Ok(())
         }
-    }
-
-    async fn run_repairs(&self, repairs: HashSet<ConversationId>, pace: &mut RowPace) {
-        for conversation in repairs {
-            if let Err(error) = self.repair(conversation).await {
-                tracing::warn!(%conversation, %error, "entries that may be missing cannot be read");
-                self.errands.lock().repairs.insert(conversation);
-                pace.retry_at = Some(Instant::now() + STORE_RETRY);
-            }
-        }
-    }
-
-    async fn run_reads(&self, reads: HashMap<(ConversationId, UserId), Seq>) {
-        for ((conversation, user), seq) in reads {
-            let Some(room) = self.existing_room(conversation) else {
-                continue;
-            };
-            match self.member_count(&room).await {
-                Ok(members) => self.tell_of_read(&room, members, user, seq),
-                // Whoever joins anew is told where the cursors are, and the next move tells the rest.
-                Err(error) => {
-                    tracing::warn!(%conversation, %error, "a read cursor is told late");
-                }
-            }
-        }
-    }
-
-    /// Marks the rows whose time has come in the lists of all members who are here.
-    async fn run_rows(&self, pace: &mut RowPace) {
-        for conversation in pace.take_due() {
-            let room = self.room(conversation);
-            match self.learn_members(&room).await {
-                Ok(()) => {
-                    self.mark_rows(&room);
-                    // A little longer than a session waits between two, so that none of them has to hold one back.
-                    pace.told(conversation, self.limits.row_interval.mul_f32(1.1));
-                }
-                Err(error) => {
-                    tracing::warn!(%conversation, %error, "the members to be told cannot be read");
-                    pace.wanted.insert(conversation);
-                    pace.told(conversation, STORE_RETRY);
-                }
-            }
-        }
-    }
-
-    fn mark_rows(&self, room: &Room) {
-        let users = self.users.read();
-        room.with_members(|members| {
-            if members.len() < users.len() {
-                let online = members.iter().filter_map(|user| users.get(user)).flatten();
-                online.for_each(|inbox| inbox.row_changed(room.id));
-            } else {
-                let concerned = users.iter().filter(|(user, _)| members.contains(user));
-                concerned
-                    .flat_map(|(_, inboxes)| inboxes)
-                    .for_each(|inbox| inbox.row_changed(room.id));
-            }
-        });
-    }
-
-    /// Brings a room's window up to the head of its log.
-    async fn repair(&self, conversation: ConversationId) -> Result<(), StoreError> {
-        let Some(room) = self.existing_room(conversation) else {
-            return Ok(());
-        };
-        while room.take_suspect() {
-            if let Err(error) = self.catch_up(&room).await {
-                room.set_suspect();
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    async fn catch_up(&self, room: &Room) -> Result<(), StoreError> {
-        loop {
-            let Some(head) = self.store.head(room.id).await? else {
-                return Ok(());
-            };
-            let Some(known) = room.head() else {
-                return Ok(());
-            };
-            if known >= head {
-                return Ok(());
-            }
-            if head - known > self.limits.window_entries as u64 {
-                room.learn_head(head);
-                room.forget_members();
-                self.rows_changed(room.id);
-                return Ok(());
-            }
-            let missing = self
-                .store
-                .entries_after(room.id, known, REPAIR_PAGE)
-                .await?;
-            self.deliver(&missing);
-        }
+        other => other,
     }
 }
 
@@ -445,7 +311,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn rooms_appear_when_needed_and_vanish_when_idle() {
         let limits = Arc::new(Limits::default());
-        let hub = Hub::new(AnyStore::new(MemoryStore::default()), Arc::clone(&limits));
+        let hub = Hub::new(
+            AnyStore::new(MemoryStore::default()),
+            Arc::default(),
+            Arc::clone(&limits),
+        );
         let inbox = Arc::new(Inbox::new(UserId::new()));
         let attachment = hub.attach(ConversationId::new(), &inbox);
         let idle = async || {

@@ -1,0 +1,140 @@
+//! What must be looked up in the store before it can be told: entries that are missing, read cursors in unknown rooms.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+use tokio::{sync::Notify, time::sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::{Hub, STORE_RETRY, unless_corrupt};
+use crate::{
+    model::{ConversationId, Seq, UserId},
+    room::Room,
+    store::StoreError,
+};
+
+/// How many entries a repair reads at once.
+const REPAIR_PAGE: usize = 100;
+
+/// What is left to the hub's task. Each key is held once, however often it is asked for.
+#[derive(Debug, Default)]
+pub(super) struct Errands {
+    waiting: Mutex<Waiting>,
+    called: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Rooms that may lack entries.
+    repairs: BTreeSet<ConversationId>,
+    /// Read cursors that moved, to be told in rooms whose number of members is not known yet.
+    reads: BTreeMap<(ConversationId, UserId), Seq>,
+}
+
+impl Errands {
+    pub(super) fn repair(&self, room: ConversationId) {
+        self.waiting.lock().repairs.insert(room);
+        self.called.notify_one();
+    }
+
+    pub(super) fn tell_of_read(&self, conversation: ConversationId, user: UserId, seq: Seq) {
+        let mut waiting = self.waiting.lock();
+        let newest = waiting.reads.entry((conversation, user)).or_default();
+        *newest = seq.max(*newest);
+        drop(waiting);
+        self.called.notify_one();
+    }
+}
+
+impl Hub {
+    /// Does the errands until told to stop. Owned by the engine, which joins it.
+    pub(crate) async fn run_errands(&self, stop: CancellationToken) {
+        let mut waiting = Waiting::default();
+        while !stop.is_cancelled() {
+            let mut more = mem::take(&mut *self.errands.waiting.lock());
+            waiting.repairs.append(&mut more.repairs);
+            waiting.reads.append(&mut more.reads);
+            let done = self.work_off(&mut waiting).await;
+            let failed = done.inspect_err(
+                |error| tracing::warn!(%error, "what was to be looked up in the store waits"),
+            );
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = sleep(STORE_RETRY), if failed.is_err() => {}
+                () = self.errands.called.notified(), if failed.is_ok() => {}
+            }
+        }
+    }
+
+    /// An errand is struck off when it is done, so that nothing is forgotten when the store fails.
+    async fn work_off(&self, waiting: &mut Waiting) -> Result<(), StoreError> {
+        while let Some(&conversation) = waiting.repairs.first() {
+            unless_corrupt(conversation, self.repair(conversation).await)?;
+            waiting.repairs.remove(&conversation);
+        }
+        while let Some((&(conversation, user), &seq)) = waiting.reads.first_key_value() {
+            let told = self.tell_of_read_late(conversation, user, seq).await;
+            unless_corrupt(conversation, told)?;
+            waiting.reads.remove(&(conversation, user));
+        }
+        Ok(())
+    }
+
+    async fn tell_of_read_late(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+        seq: Seq,
+    ) -> Result<(), StoreError> {
+        if let Some(room) = self.existing_room(conversation) {
+            let members = self.member_count(&room).await?;
+            self.tell_of_read(&room, members, user, seq);
+        }
+        Ok(())
+    }
+
+    /// Brings a room's window up to the head of its log.
+    async fn repair(&self, conversation: ConversationId) -> Result<(), StoreError> {
+        let Some(room) = self.existing_room(conversation) else {
+            return Ok(());
+        };
+        while room.take_suspect() {
+            if let Err(error) = self.catch_up(&room).await {
+                room.set_suspect();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn catch_up(&self, room: &Arc<Room>) -> Result<(), StoreError> {
+        loop {
+            let Some(head) = self.store.head(room.id).await? else {
+                return Ok(());
+            };
+            let Some(known) = room.head() else {
+                return Ok(());
+            };
+            if known >= head {
+                return Ok(());
+            }
+            if head - known > self.limits.window_entries as u64 {
+                room.learn_head(head);
+                room.forget_members();
+                self.announce(room);
+                self.rows_changed(room.id);
+                return Ok(());
+            }
+            let missing = self
+                .store
+                .entries_after(room.id, known, REPAIR_PAGE)
+                .await?;
+            self.deliver(&missing);
+        }
+    }
+}
