@@ -263,12 +263,15 @@ impl Session {
     pub async fn next(&mut self) -> Result<Batch, Error> {
         loop {
             self.closed |= self.inbox.take_marks(&mut self.moved, &mut self.signals);
+            // What waits for the store comes before anything is taken out: a call that is dropped leaves nothing half told.
+            let looked_up = self.look_up_rows().await;
             self.read_windows();
             self.render_signals();
-            if let Err(error) = self.render_rows().await
-                && self.ready.is_empty()
-            {
-                return Err(error);
+            self.render_known_rows();
+            match looked_up {
+                Ok(rows) => self.render_rows(rows),
+                Err(error) if self.ready.is_empty() => return Err(error),
+                Err(_) => {}
             }
             if self.ready.is_empty() {
                 self.read_store().await?;
@@ -406,23 +409,40 @@ impl Session {
         }
     }
 
-    /// Renders the changed rows whose time has come; those that must be looked up, with one look at the store.
-    async fn render_rows(&mut self) -> Result<(), Error> {
-        if self.signals.rows.is_empty() {
-            return Ok(());
-        }
+    /// Looks up the changed rows whose time has come, all with one look at the store. A row that is not there is gone.
+    async fn look_up_rows(&mut self) -> Result<Vec<(ConversationId, Option<Row>)>, Error> {
         let now = Instant::now();
         self.rows_told.retain(|_, next| *next > now);
-        let mut to_look_up = Vec::new();
-        let mut known = Vec::new();
-        for (id, mark) in &self.signals.rows {
-            match mark {
-                _ if self.rows_told.contains_key(id) => {}
-                RowMark::Known { .. } => known.push(*id),
-                RowMark::Changed if to_look_up.len() < ROWS_AT_ONCE => to_look_up.push(*id),
-                RowMark::Changed => {}
+        let changed = self.signals.rows.iter().filter_map(|(id, mark)| {
+            let due = matches!(mark, RowMark::Changed) && !self.rows_told.contains_key(id);
+            due.then_some(*id)
+        });
+        let ids: Vec<_> = changed.take(ROWS_AT_ONCE).collect();
+        let rows = self.engine.rows_of(self.user_id(), &ids).await?;
+        let found = |id| rows.iter().find(|row| row.conversation.id == id).cloned();
+        Ok(ids.into_iter().map(|id| (id, found(id))).collect())
+    }
+
+    fn render_rows(&mut self, rows: Vec<(ConversationId, Option<Row>)>) {
+        for (conversation_id, row) in rows {
+            self.signals.rows.remove(&conversation_id);
+            match row {
+                Some(row) => self.tell_row(row),
+                None => self
+                    .ready
+                    .push(Frame::of_signal(&Signal::ConversationRemoved {
+                        conversation_id,
+                    })),
             }
         }
+    }
+
+    /// Renders the rows whose time has come that were looked up for this session.
+    fn render_known_rows(&mut self) {
+        let known = self.signals.rows.iter().filter(|(id, mark)| {
+            matches!(mark, RowMark::Known { .. }) && !self.rows_told.contains_key(id)
+        });
+        let known: Vec<_> = known.map(|(id, _)| *id).collect();
         for id in known {
             if let Some(RowMark::Known {
                 conversation,
@@ -437,22 +457,6 @@ impl Session {
                 });
             }
         }
-        if to_look_up.is_empty() {
-            return Ok(());
-        }
-        let rows = self.engine.rows_of(self.user_id(), &to_look_up).await?;
-        for id in to_look_up {
-            self.signals.rows.remove(&id);
-            match rows.iter().find(|row| row.conversation.id == id) {
-                Some(row) => self.tell_row(row.clone()),
-                None => self
-                    .ready
-                    .push(Frame::of_signal(&Signal::ConversationRemoved {
-                        conversation_id: id,
-                    })),
-            }
-        }
-        Ok(())
     }
 
     fn tell_row(&mut self, row: Row) {

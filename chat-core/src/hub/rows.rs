@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// From how many sessions on a row is looked up for all of them together instead of by each.
-const CROWD: usize = 8;
+const CROWD: usize = if cfg!(test) { 3 } else { 8 };
 /// How many members are looked up at once.
 const CROWD_PAGE: usize = 500;
 /// The longest time between two rounds of the same row: a client's unread is right within 2 s.

@@ -318,13 +318,15 @@ impl Gateway {
         conversation: ConversationId,
         after: Option<Seq>,
     ) -> Result<Ack, Error> {
-        if let Some(polls) = self.patience() {
-            let joined = GiveUp::after(polls, self.session.join(conversation, after)).await;
-            // If it came to its end, what follows moves the cursor once more.
-            self.world
-                .note(|| format!("{self} gave up a join: {joined:?}"));
-        }
-        let joined = self.session.join(conversation, after).await?;
+        let hasty = match self.patience() {
+            Some(polls) => GiveUp::after(polls, self.session.join(conversation, after)).await,
+            None => None,
+        };
+        // Given up, it left nothing behind, and is done anew.
+        let joined = match hasty {
+            Some(joined) => joined?,
+            None => self.session.join(conversation, after).await?,
+        };
         let cursor = match after {
             Some(after) if !joined.reset => after,
             _ => joined.head_seq,
