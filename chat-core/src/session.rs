@@ -459,7 +459,20 @@ impl Session {
         }
     }
 
+    /// Whoever was removed and added again while nothing was told does not follow any more, and has to join anew.
+    fn tell_of_removal(&mut self, conversation_id: ConversationId) {
+        let joined = self.joined.get(&conversation_id);
+        if let Some(detached) = joined.filter(|it| it.is_detached()).cloned() {
+            self.forget(&detached);
+            self.ready
+                .push(Frame::of_signal(&Signal::ConversationRemoved {
+                    conversation_id,
+                }));
+        }
+    }
+
     fn tell_row(&mut self, row: Row) {
+        self.tell_of_removal(row.conversation.id);
         let next = Instant::now() + self.engine.limits.row_interval;
         self.rows_told.insert(row.conversation.id, next);
         let row = Box::new(row);

@@ -184,15 +184,6 @@ impl Hub {
         }
     }
 
-    /// A log is known to reach this far; a room that does not is compared with the store.
-    pub(crate) fn reaches(&self, conversation: ConversationId, seq: Seq) {
-        if let Some(room) = self.existing_room(conversation)
-            && room.head().is_some_and(|head| head < seq)
-        {
-            self.suspect_room(&room);
-        }
-    }
-
     fn suspect_room(&self, room: &Room) {
         if room.set_suspect() {
             self.errands.repair(room.id);

@@ -29,6 +29,24 @@ impl Script {
         }
     }
 
+    /// What somebody was told is accepted has reached everybody else.
+    pub(super) fn check_acknowledged(&self) {
+        let acknowledged = self.world.history().acknowledged.clone();
+        for (number, open) in self.world.sessions.lock().clone() {
+            for conversation in self.world.listed(open.user) {
+                let served = open.served.get(&conversation);
+                let known = acknowledged.get(&conversation);
+                if served < known {
+                    let what = format!(
+                        "session {number} on n{} was served {served:?} of {conversation}, where {known:?} was acknowledged",
+                        open.node
+                    );
+                    self.world.violation(Promise::NoGap, what);
+                }
+            }
+        }
+    }
+
     /// Everybody has everything, and sees it as it is.
     pub(super) fn check_everybody(&self) {
         self.check_sessions();

@@ -10,7 +10,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::{
     sync::mpsc,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
@@ -124,6 +124,7 @@ pub(super) struct Device {
     pub(super) user: UserId,
     asks: mpsc::UnboundedSender<Ask>,
     pub(super) app: Arc<Mutex<App>>,
+    stuck_until: Instant,
 }
 
 /// What an application makes of what it is told.
@@ -177,6 +178,7 @@ impl Device {
             user,
             asks,
             app,
+            stuck_until: Instant::now(),
         };
         device.ask(Ask::Watch(world.users.clone()));
         for (conversation, draft) in unsent {
@@ -198,6 +200,16 @@ impl Device {
         self.ask(Ask::Send(conversation, draft));
     }
 
+    /// Nothing is read or done for this long.
+    pub(super) fn freeze(&mut self, time: Duration) {
+        self.stuck_until = self.stuck_until.max(Instant::now()) + time;
+        self.ask(Ask::Freeze(time));
+    }
+
+    pub(super) fn is_stuck(&self) -> bool {
+        Instant::now() <= self.stuck_until
+    }
+
     /// Opens what is in the list and was closed.
     pub(super) fn reopen(&self) {
         self.app.lock().open_what_is_listed();
@@ -211,7 +223,10 @@ impl App {
                 self.online = matches!(link, Link::Online(_));
                 self.presence.clear();
                 let name = self.to_string();
-                self.world.note(|| format!("{name} is {link:?}"));
+                self.world.note(|| match link {
+                    Link::Online(_) => format!("{name} is online"),
+                    other => format!("{name} is {other:?}"),
+                });
             }
             Event::Rows {
                 rows,

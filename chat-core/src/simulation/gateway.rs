@@ -172,7 +172,8 @@ impl Gateway {
                     });
                     if let Signal::Resync {
                         conversation_id, ..
-                    } = &signal
+                    }
+                    | Signal::ConversationRemoved { conversation_id } = &signal
                     {
                         self.set_served(*conversation_id, None);
                     }
@@ -420,7 +421,9 @@ pub(super) fn problem(error: &Error) -> Problem {
 fn state_key(signal: &Signal) -> Option<String> {
     match signal {
         Signal::ConversationUpdated { row } => Some(format!("row {}", row.conversation.id)),
-        Signal::ConversationRemoved { conversation_id } => Some(format!("row {conversation_id}")),
+        Signal::ConversationRemoved { conversation_id } => {
+            Some(format!("removal {conversation_id}"))
+        }
         Signal::Read {
             conversation_id,
             user_id,

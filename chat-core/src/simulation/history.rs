@@ -61,7 +61,7 @@ pub(super) struct History {
     /// Everything that happened, where it is to be compared.
     pub(super) lines: Option<Vec<String>>,
     pub(super) violations: Vec<Violation>,
-    acknowledged: BTreeMap<ConversationId, Seq>,
+    pub(super) acknowledged: BTreeMap<ConversationId, Seq>,
     pub(super) attempts: BTreeMap<(ConversationId, UserId, ClientId), Attempt>,
     /// In the order in which each of them was asked to send.
     pub(super) order: BTreeMap<(Author, ConversationId), Vec<(UserId, ClientId)>>,
@@ -89,7 +89,8 @@ impl History {
     #[expect(clippy::print_stderr, reason = "a replay is read by a person")]
     pub(super) fn note(&mut self, line: impl FnOnce() -> String) {
         if self.loud || self.lines.is_some() {
-            let line = format!("{:>9.3} {}", self.began.elapsed().as_secs_f64(), line());
+            let line = shorten(&line());
+            let line = format!("{:>9.3} {line}", self.began.elapsed().as_secs_f64());
             if self.loud {
                 eprintln!("{line}");
             }
@@ -191,4 +192,22 @@ impl History {
     fn entry(&self, conversation: ConversationId, seq: Seq) -> Option<Entry> {
         at_once(self.log.entries_after(conversation, seq.checked_sub(1)?, 1)).pop()
     }
+}
+
+/// Identifiers by what makes them differ: they are counted.
+fn shorten(line: &str) -> String {
+    let mut rest = line;
+    let mut short = String::with_capacity(line.len());
+    while let Some(at) = rest.find("-8000-") {
+        let (before, id) = (at.checked_sub(18), rest.get(at + 6..at + 18));
+        let (Some(before), Some(id)) = (before, id) else {
+            break;
+        };
+        short.push_str(&rest[..before]);
+        short.push('<');
+        short.push_str(id.trim_start_matches('0'));
+        short.push('>');
+        rest = &rest[at + 18..];
+    }
+    short + rest
 }

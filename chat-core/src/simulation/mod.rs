@@ -69,7 +69,10 @@ fn run(seed: u64, bug: Option<Bug>, watched: Watched) -> Outcome {
         script.somebody_leaves();
         script.rest().await;
         if world.losses_are_known() {
-            script.check_everybody();
+            script.check_acknowledged();
+            if world.everything_was_heard() {
+                script.check_everybody();
+            }
         }
         script.say_something_everywhere().await;
         // G10: within two seconds after the last change.

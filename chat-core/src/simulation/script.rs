@@ -228,12 +228,13 @@ impl Script {
         device.ask(Ask::Break(unnoticed));
     }
 
-    fn freeze(&self) {
+    fn freeze(&mut self) {
         let time = self.world.random().millis(30_000);
-        let device = self.any_device();
+        let index = self.world.random().below(self.devices.len());
+        let device = &mut self.devices[index];
         self.world
             .note(|| format!("device {} is stuck for {time:?}", device.author));
-        device.ask(Ask::Freeze(time));
+        device.freeze(time);
     }
 
     /// The application goes on from what it had kept: its cursors, and what was not sent.
@@ -332,7 +333,7 @@ impl Script {
             while self.callers.try_join_next().is_some() {}
             let settled = self.devices.iter().all(|device| {
                 let app = device.app.lock();
-                app.online && app.unsent.is_empty()
+                app.online && app.unsent.is_empty() && !device.is_stuck()
             });
             let sessions = self.world.sessions.lock().len();
             if settled && self.callers.is_empty() && sessions == self.devices.len() {

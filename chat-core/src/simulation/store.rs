@@ -48,6 +48,15 @@ struct Fate {
     late: Option<Duration>,
 }
 
+/// A transaction whose answer is under way; dropped before that arrives, no node hears of it.
+struct Unanswered<'a>(&'a World);
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        self.0.was_committed_unheard();
+    }
+}
+
 impl Line {
     pub(super) fn new(world: &Arc<World>, node: usize, dead: CancellationToken) -> Self {
         Self {
@@ -95,7 +104,11 @@ impl Line {
         }
         let result = act.await;
         self.world.note(|| format!("n{} store {what}", self.node));
+        let unanswered = Unanswered(&self.world);
         self.reach(fate.after).await;
+        if !fate.answer_lost || what != "commit" {
+            std::mem::forget(unanswered);
+        }
         if fate.answer_lost {
             self.world
                 .note(|| format!("n{} store {what}: answer lost", self.node));
@@ -115,6 +128,7 @@ impl Line {
             sleep(takes).await;
         }
         if self.dead.is_cancelled() {
+            self.world.was_committed_unheard();
             std::future::pending().await
         }
     }
@@ -147,6 +161,7 @@ impl MessageLog for Line {
             tokio::spawn(async move {
                 sleep(late).await;
                 world.note(|| format!("n{node} store commit {}: late", writes.len()));
+                world.was_committed_unheard();
                 world.log.commit(&writes).await
             });
             return Err(StoreError::unavailable("the connection was lost"));

@@ -38,6 +38,7 @@ pub(crate) struct World {
     pub(super) limits: Limits,
     care: Care,
     healed: AtomicBool,
+    unheard: AtomicBool,
     numbers: AtomicU64,
     random: Mutex<Random>,
     history: Mutex<History>,
@@ -78,6 +79,7 @@ impl World {
             limits: limits(&mut random),
             care: care.unwrap_or(Care::Perfect),
             healed: AtomicBool::new(false),
+            unheard: AtomicBool::new(false),
             numbers: AtomicU64::new(0),
             random: Mutex::new(random),
             history: Mutex::new(History::new(log.clone(), loud, kept)),
@@ -115,7 +117,16 @@ impl World {
         }
     }
 
-    /// Whether everything that the bus lost is known to be lost.
+    /// Something may have been committed without any node hearing of it, or with one that tells no other.
+    pub(super) fn was_committed_unheard(&self) {
+        self.unheard.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn everything_was_heard(&self) -> bool {
+        !self.unheard.load(Ordering::Relaxed)
+    }
+
+    /// Whether whoever missed something on the bus knows that something may be missing.
     pub(super) fn losses_are_known(&self) -> bool {
         self.care != Care::Silent
     }
