@@ -44,6 +44,8 @@ pub struct Session {
     engine: Arc<Engine>,
     inbox: Arc<Inbox>,
     joined: HashMap<ConversationId, Arc<Attachment>>,
+    /// Conversations that this session no longer follows because of a removal, and has not been told of.
+    removed: HashSet<ConversationId>,
     watched: HashSet<UserId>,
     typing_in: HashSet<ConversationId>,
     /// Rooms to look into.
@@ -68,6 +70,7 @@ impl Session {
             engine,
             inbox,
             joined: HashMap::default(),
+            removed: HashSet::default(),
             watched: HashSet::default(),
             typing_in: HashSet::default(),
             moved: Vec::new(),
@@ -148,6 +151,7 @@ impl Session {
         let attachment = attaching.joined();
         attachment.set_cursor(cursor);
         attachment.mark();
+        self.removed.remove(&conversation);
         if let Some(previous) = self.joined.insert(conversation, attachment) {
             previous.room.detach(&previous);
         }
@@ -181,6 +185,7 @@ impl Session {
     /// Follows a conversation no longer.
     pub fn leave(&mut self, conversation: ConversationId) {
         self.stop_typing(conversation);
+        self.removed.remove(&conversation);
         if let Some(attachment) = self.joined.remove(&conversation) {
             attachment.room.detach(&attachment);
         }
@@ -373,7 +378,7 @@ impl Session {
         Ok(())
     }
 
-    /// Drops what is held for a room that let this session go.
+    /// Drops what is held for a room that let this session go, which is told with the row.
     fn forget(&mut self, attachment: &Arc<Attachment>) {
         let conversation = attachment.room.id;
         if self
@@ -381,8 +386,9 @@ impl Session {
             .get(&conversation)
             .is_some_and(|joined| Arc::ptr_eq(joined, attachment))
         {
-            self.stop_typing(conversation);
-            self.joined.remove(&conversation);
+            self.leave(conversation);
+            self.removed.insert(conversation);
+            self.signals.rows.insert(conversation, RowMark::Changed);
         }
     }
 
@@ -428,11 +434,14 @@ impl Session {
             self.signals.rows.remove(&conversation_id);
             match row {
                 Some(row) => self.tell_row(row),
-                None => self
-                    .ready
-                    .push(Frame::of_signal(&Signal::ConversationRemoved {
-                        conversation_id,
-                    })),
+                None => {
+                    // The store knows before the entry that says so has come here.
+                    self.leave(conversation_id);
+                    self.ready
+                        .push(Frame::of_signal(&Signal::ConversationRemoved {
+                            conversation_id,
+                        }));
+                }
             }
         }
     }
@@ -464,6 +473,8 @@ impl Session {
         let joined = self.joined.get(&conversation_id);
         if let Some(detached) = joined.filter(|it| it.is_detached()).cloned() {
             self.forget(&detached);
+        }
+        if self.removed.remove(&conversation_id) {
             self.ready
                 .push(Frame::of_signal(&Signal::ConversationRemoved {
                     conversation_id,

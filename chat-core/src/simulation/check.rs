@@ -6,6 +6,7 @@ use super::{
     history::{History, Promise},
     script::Script,
     store::at_once,
+    world::OpenSession,
 };
 use crate::{
     model::{ConversationId, Entry, Row, Seq, Status, Unread, UserId},
@@ -104,12 +105,12 @@ impl Script {
         };
         for device in &self.devices {
             let app = device.app.lock();
-            let [node] = node_of(device.user)[..] else {
-                // Of several devices of a user it is not known here which one is where.
+            let own = sessions.values().find(|it| it.author == device.author);
+            let Some(OpenSession { node, .. }) = own else {
                 continue;
             };
             for (user, told) in &app.presence {
-                let here = node_of(*user).contains(&node);
+                let here = node_of(*user).contains(node);
                 if (told.status == Status::Online) != here {
                     let what = format!("{app} on n{node} sees {told:?}, who is there: {here}");
                     self.world.violation(Promise::Presence, what);

@@ -34,6 +34,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Network {
     world: Arc<World>,
+    author: Author,
     user: UserId,
 }
 
@@ -48,7 +49,7 @@ impl Network {
         tokio::spawn(gateway::serve(
             Arc::clone(&self.world),
             node,
-            self.user,
+            (self.author, self.user),
             server,
         ));
         Ok(device)
@@ -166,6 +167,7 @@ impl Device {
         }));
         let network = Network {
             world: Arc::clone(world),
+            author,
             user,
         };
         let seed = world.random().next();

@@ -12,7 +12,7 @@ use std::{
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
-    history::Promise,
+    history::{Author, Promise},
     pipe::{ServerSocket, Word},
     world::{Node, OpenSession, World},
 };
@@ -48,20 +48,26 @@ enum End {
 }
 
 /// Serves a socket to its end.
-pub(super) async fn serve(world: Arc<World>, node: Node, user: UserId, mut socket: ServerSocket) {
+pub(super) async fn serve(
+    world: Arc<World>,
+    node: Node,
+    (author, user): (Author, UserId),
+    mut socket: ServerSocket,
+) {
     let session = match node.ask(node.chat.connect(user)).await {
         Ok(Ok(session)) => session,
         Ok(Err(_)) | Err(_) => return,
     };
-    let mut gateway = Gateway::new(world, node, session);
+    let mut gateway = Gateway::new(world, node, author, session);
     let end = gateway.follow(&mut socket).await;
     gateway.end(end, socket).await;
 }
 
 impl Gateway {
-    fn new(world: Arc<World>, node: Node, session: Session) -> Self {
+    fn new(world: Arc<World>, node: Node, author: Author, session: Session) -> Self {
         let number = world.number();
         let open = OpenSession {
+            author,
             user: session.user_id(),
             node: node.index,
             served: std::collections::BTreeMap::new(),

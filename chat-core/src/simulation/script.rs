@@ -335,15 +335,16 @@ impl Script {
                 let app = device.app.lock();
                 app.online && app.unsent.is_empty() && !device.is_stuck()
             });
-            let sessions = self.world.sessions.lock().len();
-            if settled && self.callers.is_empty() && sessions == self.devices.len() {
+            let sessions = self.connected();
+            let mut devices: Vec<_> = self.devices.iter().map(|it| it.author).collect();
+            devices.sort_unstable();
+            if settled && self.callers.is_empty() && sessions == devices {
                 break;
             }
             if began.elapsed() > PATIENCE {
                 let what = format!(
-                    "settled: {settled}, {} callers wait, {sessions} sessions, {} devices",
-                    self.callers.len(),
-                    self.devices.len()
+                    "settled: {settled}, {} callers wait, sessions of {sessions:?}, devices {devices:?}",
+                    self.callers.len()
                 );
                 return self.world.violation(Promise::Rest, what);
             }
@@ -351,6 +352,14 @@ impl Script {
         self.world.note(|| "everybody is back".to_owned());
         // Losses are reported, rooms repaired, graces over.
         sleep(Duration::from_secs(5) + self.world.limits.presence_grace).await;
+    }
+
+    /// The devices that a session is open for.
+    fn connected(&self) -> Vec<Author> {
+        let sessions = self.world.sessions.lock();
+        let mut authors: Vec<_> = sessions.values().map(|open| open.author).collect();
+        authors.sort_unstable();
+        authors
     }
 
     /// Something is said everywhere, when nothing goes wrong any more.

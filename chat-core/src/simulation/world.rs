@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     bus::{Care, Wires},
-    history::{History, Promise},
+    history::{Author, History, Promise},
     random::Random,
     store::{Line, Weather, at_once},
 };
@@ -56,6 +56,7 @@ pub(super) struct Node {
 /// A session as the node that serves it sees it.
 #[derive(Clone, Debug)]
 pub(super) struct OpenSession {
+    pub(super) author: Author,
     pub(super) user: UserId,
     pub(super) node: usize,
     /// Up to where each joined conversation was served.
