@@ -54,7 +54,8 @@
 //!
 //! - [`Chat`] is the handle; [`Builder`] chooses its parts; [`Session`] is one connected client.
 //! - [`store`] has the three traits of a store with their contracts, [`MemoryStore`](store::MemoryStore), with the feature
-//!   `sqlite` a store in a file, and with the feature `testing` the suite that every store passes, yours included.
+//!   `sqlite` a store in a file, with `postgres` one in a PostgreSQL database that several nodes may share, and with
+//!   `testing` the suite that every store passes, yours included.
 //! - [`Directory`] tells who the users are, [`access::Policy`] who may say what, [`bus`] how several nodes on one store hear
 //!   of each other.
 //! - [`model`] has the nouns and [`protocol`] the wire; both ends speak them.
@@ -62,7 +63,8 @@
 //!
 //! # Features
 //!
-//! None is on by default. `sqlite`: the SQLite store. `client`: the client library. `testing`: the conformance suite.
+//! None is on by default. `sqlite` and `postgres`: the stores. `client`: the client library. `testing`: the
+//! conformance suite and, with `postgres`, a private server to run it on.
 
 #![warn(missing_docs)]
 
@@ -91,6 +93,8 @@ mod session;
 mod simulation;
 mod source;
 pub mod store;
+#[cfg(all(feature = "testing", feature = "postgres"))]
+pub mod testing;
 mod typing;
 mod window;
 

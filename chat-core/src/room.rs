@@ -181,6 +181,16 @@ impl Room {
         }
     }
 
+    /// Those who follow and are not among the members that are known here.
+    pub(crate) fn strangers(&self) -> HashSet<UserId> {
+        let following: HashSet<_> = {
+            let attached = self.attached.lock();
+            attached.all.iter().map(|a| a.inbox.user_id).collect()
+        };
+        self.with_members(|members| following.difference(members).copied().collect())
+            .unwrap_or_default()
+    }
+
     /// Calls `tell` with the inbox of each session that follows.
     pub(crate) fn for_each_inbox(&self, mut tell: impl FnMut(&Inbox)) {
         for attachment in &self.attached.lock().all {

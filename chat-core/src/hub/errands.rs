@@ -112,6 +112,19 @@ impl Hub {
         Ok(())
     }
 
+    /// Entries were passed over, and somebody's leaving may be among them.
+    async fn let_former_members_go(&self, room: &Room) -> Result<(), StoreError> {
+        self.learn_members(room).await?;
+        for user in room.strangers() {
+            // Not known as a member yet, perhaps, because their joining is still on its way.
+            if self.store.membership(room.id, user).await?.is_none() {
+                room.detach_user(user);
+                self.row_changed(room.id, user);
+            }
+        }
+        Ok(())
+    }
+
     async fn catch_up(&self, room: &Arc<Room>) -> Result<(), StoreError> {
         loop {
             let Some(head) = self.store.head(room.id).await? else {
@@ -126,6 +139,7 @@ impl Hub {
             if head - known > self.limits.window_entries as u64 {
                 room.learn_head(head);
                 room.forget_members();
+                self.let_former_members_go(room).await?;
                 self.announce(room);
                 self.rows_changed(room.id);
                 return Ok(());

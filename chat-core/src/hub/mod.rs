@@ -58,23 +58,33 @@ impl Hub {
     /// However many entries of a room come together, those who follow it are told once.
     pub(crate) fn deliver(&self, entries: &[Entry]) {
         let mut moved: Vec<Arc<Room>> = Vec::new();
+        let mut listed: Vec<ConversationId> = Vec::new();
         for entry in entries {
+            let conversation = entry.conversation_id;
             let room = match moved.last() {
-                Some(room) if room.id == entry.conversation_id => Arc::clone(room),
-                _ => match self.room_concerned(entry.conversation_id) {
-                    Some(room) => room,
-                    None => continue,
-                },
+                Some(room) if room.id == conversation => Some(Arc::clone(room)),
+                _ => self.existing_room(conversation),
             };
-            if self.push(&room, entry) && moved.last().is_none_or(|last| !Arc::ptr_eq(last, &room))
-            {
-                moved.push(room);
+            match room {
+                Some(room) if !self.push(&room, entry) => continue,
+                Some(room) if !moved.last().is_some_and(|last| Arc::ptr_eq(last, &room)) => {
+                    moved.push(room);
+                }
+                _ => {}
+            }
+            if let Change::MemberLeft { user_id, .. } = entry.change {
+                self.row_changed(conversation, user_id);
+            }
+            if listed.last() != Some(&conversation) {
+                listed.push(conversation);
             }
         }
         for room in &moved {
             self.announce(room);
         }
-        self.rows.changed(moved.iter().map(|room| room.id));
+        if !self.users.read().is_empty() {
+            self.rows.changed(listed);
+        }
     }
 
     fn announce(&self, room: &Arc<Room>) {
@@ -82,12 +92,6 @@ impl Hub {
             Told::Everyone => {}
             Told::Nobody => self.herald.call(Arc::clone(room)),
         }
-    }
-
-    /// The room that an entry goes to; none if nobody is here to hear of it.
-    fn room_concerned(&self, conversation: ConversationId) -> Option<Arc<Room>> {
-        self.existing_room(conversation)
-            .or_else(|| (!self.users.read().is_empty()).then(|| self.room(conversation)))
     }
 
     /// Puts an entry into its room; whether those who follow it must be told.
@@ -109,23 +113,8 @@ impl Hub {
                 return false;
             }
         }
-        self.apply_to_members(room, entry);
+        apply_to_members(room, entry);
         true
-    }
-
-    fn apply_to_members(&self, room: &Room, entry: &Entry) {
-        match entry.change {
-            Change::MemberJoined { user_id, .. } => room.change_members(entry.seq, |members| {
-                members.insert(user_id);
-            }),
-            Change::MemberLeft { user_id, .. } => {
-                room.change_members(entry.seq, |members| {
-                    members.remove(&user_id);
-                });
-                self.row_changed(entry.conversation_id, user_id);
-            }
-            _ => {}
-        }
     }
 
     /// Tells the sessions of one user that their row of a conversation changed.
@@ -267,6 +256,14 @@ impl Hub {
         self.rooms.read().get(&conversation).map(Arc::clone)
     }
 
+    /// Forgets a room that was made only to see whether anybody is concerned.
+    fn drop_unless_followed(&self, room: &Room) {
+        let mut rooms = self.rooms.write();
+        if room.is_idle(Duration::ZERO) {
+            rooms.remove(&room.id);
+        }
+    }
+
     fn room(&self, conversation: ConversationId) -> Arc<Room> {
         if let Some(room) = self.existing_room(conversation) {
             return room;
@@ -277,6 +274,20 @@ impl Hub {
                 .entry(conversation)
                 .or_insert_with(|| Arc::new(Room::new(conversation))),
         )
+    }
+}
+
+fn apply_to_members(room: &Room, entry: &Entry) {
+    match entry.change {
+        Change::MemberJoined { user_id, .. } => room.change_members(entry.seq, |members| {
+            members.insert(user_id);
+        }),
+        Change::MemberLeft { user_id, .. } => {
+            room.change_members(entry.seq, |members| {
+                members.remove(&user_id);
+            });
+        }
+        _ => {}
     }
 }
 
@@ -296,8 +307,13 @@ fn unless_corrupt(
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
-    use crate::store::MemoryStore;
+    use crate::{
+        model::{Timestamp, Title},
+        store::{Act, Committed, MemoryStore, Write},
+    };
 
     #[tokio::test(start_paused = true)]
     async fn rooms_appear_when_needed_and_vanish_when_idle() {
@@ -323,5 +339,37 @@ mod tests {
             "somebody may be back in a moment"
         );
         assert_eq!(idle().await, 0);
+    }
+
+    #[tokio::test]
+    async fn what_happens_where_nobody_here_belongs_leaves_nothing_behind() {
+        let store = AnyStore::new(MemoryStore::default());
+        let hub = Hub::new(store.clone(), Arc::default(), Arc::default());
+        let (owner, stranger) = (UserId::new(), UserId::new());
+        hub.enter(&Arc::new(Inbox::new(stranger)));
+        let mut written = Vec::new();
+        for _ in 0..100 {
+            let write = Write {
+                conversation_id: ConversationId::new(),
+                author: owner,
+                at: Timestamp::now(),
+                act: Act::CreateGroup {
+                    title: Title::try_from("Tea".to_owned()).unwrap(),
+                    members: Vec::new(),
+                },
+            };
+            let committed = store.commit(&[write], Instant::now()).await.unwrap();
+            let Ok(Committed::Appended(entries)) = &committed[0] else {
+                panic!("a group should be made");
+            };
+            hub.deliver(entries);
+            hub.tell_rows(entries[0].conversation_id).await.unwrap();
+            written.push(entries[0].conversation_id);
+        }
+        assert_eq!(hub.rooms.read().len(), 0);
+
+        hub.enter(&Arc::new(Inbox::new(owner)));
+        hub.tell_rows(written[0]).await.unwrap();
+        assert_eq!(hub.rooms.read().len(), 1, "somebody here is concerned");
     }
 }

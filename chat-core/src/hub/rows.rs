@@ -13,7 +13,7 @@ use super::{Hub, STORE_RETRY, unless_corrupt};
 use crate::{
     herald::behind_those_who_are_ready,
     inbox::{Inbox, RowMark},
-    model::{ConversationId, UserId},
+    model::{Conversation, ConversationId, Mine, Unread, UserId},
     source::{HashMap, HashSet},
     store::StoreError,
 };
@@ -22,6 +22,8 @@ use crate::{
 const CROWD: usize = if cfg!(test) { 3 } else { 8 };
 /// How many members are looked up at once.
 const CROWD_PAGE: usize = 500;
+/// How many of them are told at once: each renders the row, and small rooms must not wait for many of these.
+const CROWD_STEP: usize = 32;
 /// The longest time between two rounds of the same row: a client's unread is right within 2 s.
 const SLOWEST: Duration = Duration::from_millis(1_500);
 
@@ -102,13 +104,15 @@ impl Hub {
         }
     }
 
-    async fn tell_rows(&self, conversation: ConversationId) -> Result<(), StoreError> {
-        let Some(room) = self.room_concerned(conversation) else {
-            return Ok(());
-        };
+    pub(super) async fn tell_rows(&self, conversation: ConversationId) -> Result<(), StoreError> {
+        let was_here = self.existing_room(conversation).is_some();
+        let room = self.room(conversation);
         unless_corrupt(conversation, self.learn_members(&room).await)?;
         let present = room.with_members(|members| self.present_among(members));
         let present = present.unwrap_or_default();
+        if present.is_empty() && !was_here {
+            self.drop_unless_followed(&room);
+        }
         if present.len() < CROWD {
             let inboxes = present.iter().flat_map(|(_, inboxes)| inboxes);
             inboxes.for_each(|inbox| inbox.row_changed(conversation));
@@ -116,7 +120,6 @@ impl Hub {
         }
         for some in present.chunks(CROWD_PAGE) {
             unless_corrupt(conversation, self.tell_crowd(conversation, some).await)?;
-            behind_those_who_are_ready().await;
         }
         Ok(())
     }
@@ -152,23 +155,27 @@ impl Hub {
             .into_iter()
             .map(|row| (row.user_id, (row.me, row.unread)))
             .collect();
-        for (user, inboxes) in crowd {
-            let row = shared.as_ref().zip(rows.remove(user));
-            for inbox in inboxes {
-                // Who is not among them has left: their session finds out for itself.
-                inbox.mark_row(
-                    conversation,
-                    match &row {
-                        Some((conversation, (me, unread))) => RowMark::Known {
-                            conversation: Arc::clone(conversation),
-                            me: me.clone(),
-                            unread: *unread,
-                        },
-                        None => RowMark::Changed,
-                    },
-                );
+        for some in crowd.chunks(CROWD_STEP) {
+            for (user, inboxes) in some {
+                let row = shared.as_ref().zip(rows.remove(user));
+                for inbox in inboxes {
+                    inbox.mark_row(conversation, mark(row.as_ref()));
+                }
             }
+            behind_those_who_are_ready().await;
         }
         Ok(())
+    }
+}
+
+/// Who has no row has left: their session finds out for itself.
+fn mark(row: Option<&(&Arc<Conversation>, (Mine, Unread))>) -> RowMark {
+    match row {
+        Some((conversation, (me, unread))) => RowMark::Known {
+            conversation: Arc::clone(conversation),
+            me: me.clone(),
+            unread: *unread,
+        },
+        None => RowMark::Changed,
     }
 }

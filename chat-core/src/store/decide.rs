@@ -1,5 +1,7 @@
 //! What the writes of a batch do in a database, decided in memory from what was loaded for them.
 
+#[cfg(feature = "postgres")]
+use std::collections::BTreeSet;
 use std::collections::{HashMap, HashSet};
 
 use crate::{
@@ -23,6 +25,46 @@ pub(super) struct Loaded {
     pub(super) sends: HashMap<SendKey, Message>,
     /// Those messages that exist among the ones replied to.
     pub(super) replied: HashSet<(ConversationId, MessageId)>,
+}
+
+/// What must be loaded before a batch can be decided, each once and in order.
+#[cfg(feature = "postgres")]
+#[derive(Debug, Default)]
+pub(super) struct Needed {
+    pub(super) conversations: BTreeSet<ConversationId>,
+    /// Those that are to be made.
+    pub(super) groups: BTreeSet<ConversationId>,
+    /// The authors, and those that an act is about.
+    pub(super) members: BTreeSet<(ConversationId, UserId)>,
+    pub(super) sends: BTreeSet<SendKey>,
+    pub(super) replied: BTreeSet<MessageId>,
+}
+
+#[cfg(feature = "postgres")]
+impl Needed {
+    pub(super) fn by(writes: &[Write]) -> Self {
+        let mut needed = Self::default();
+        for write in writes {
+            let conversation = write.conversation_id;
+            needed.conversations.insert(conversation);
+            needed.members.insert((conversation, write.author));
+            match &write.act {
+                Act::CreateGroup { .. } => {
+                    needed.groups.insert(conversation);
+                }
+                Act::Send { draft, .. } => {
+                    let key = (conversation, write.author, draft.client_id);
+                    needed.sends.insert(key);
+                    needed.replied.extend(draft.reply_to);
+                }
+                Act::PutMember { user_id, .. } | Act::RemoveMember { user_id } => {
+                    needed.members.insert((conversation, *user_id));
+                }
+                Act::Rename { .. } | Act::MarkRead { .. } => {}
+            }
+        }
+        needed
+    }
 }
 
 #[derive(Debug)]

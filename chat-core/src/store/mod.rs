@@ -3,12 +3,16 @@
 //! An implementation writes plain `async fn`s. It is shared behind a reference, so it brings its own pool or lock.
 //! Every future may be dropped at any await; a transaction that had not committed by then must leave nothing behind.
 
+#[cfg(feature = "postgres")]
+mod columns;
 #[cfg(feature = "testing")]
 pub mod conformance;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod decide;
 mod erased;
 mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod recent;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -17,6 +21,8 @@ use std::{future::Future, time::Duration};
 
 pub(crate) use erased::AnyStore;
 pub use memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 

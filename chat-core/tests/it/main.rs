@@ -5,6 +5,7 @@ mod delivery;
 mod nodes;
 mod outage;
 mod people;
+mod postgres;
 mod sqlite;
 mod stores;
 mod support;

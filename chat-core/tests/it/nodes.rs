@@ -9,12 +9,12 @@ use chat_core::{
     Chat, Limits,
     bus::{Bus, Envelope, Incoming},
     model::UserId,
-    protocol::Signal,
+    protocol::{ServerFrame, Signal},
     store::MemoryStore,
 };
 use tokio::sync::{Mutex, broadcast};
 
-use crate::support::{entries_to, group, say, seqs, until_signal};
+use crate::support::{entries_to, frames, group, say, seqs, until_signal};
 
 /// A bus in memory that loses two of three envelopes, and repeats and reorders the others.
 struct FickleBus {
@@ -144,4 +144,53 @@ async fn sends_from_two_nodes_have_one_order() {
     let there = entries_to(&mut sessions[1], lunch, 201).await;
     assert_eq!(seqs(&here), (1..=201).collect::<Vec<_>>());
     assert_eq!(here, there);
+}
+
+#[tokio::test]
+async fn who_was_removed_while_the_bus_was_deaf_hears_nothing_more() {
+    let store = MemoryStore::default();
+    let (here_only, _keep) = broadcast::channel(1_000);
+    let (there_only, _keep) = broadcast::channel(1_000);
+    let node = async |line| {
+        Chat::builder()
+            .store(store.clone())
+            .bus(FickleBus::on(line))
+            .limits(Limits {
+                window_entries: 8,
+                ..Limits::default()
+            })
+            .start()
+            .await
+            .unwrap()
+    };
+    let (here, there) = (node(&here_only).await, node(&there_only).await);
+    let (ana, ben, cyd) = (UserId::new(), UserId::new(), UserId::new());
+    let lunch = group(&here, &[ana, ben, cyd]).await;
+    let mut bens = there.connect(ben).await.unwrap();
+    let mut cyds = there.connect(cyd).await.unwrap();
+    bens.join(lunch, None).await.unwrap();
+    cyds.join(lunch, None).await.unwrap();
+
+    for n in 0..50 {
+        if n == 25 {
+            here.remove_member(ana, lunch, ben).await.unwrap();
+        }
+        say(&here, ana, lunch, &n.to_string()).await;
+    }
+    there_only.send(Incoming::Suspect).unwrap();
+    assert_eq!(entries_to(&mut cyds, lunch, 54).await.len(), 51);
+    let mut heard: Vec<u64> = Vec::new();
+    loop {
+        for frame in frames(&mut bens).await {
+            match frame {
+                ServerFrame::Log(entry) => heard.push(entry.seq),
+                ServerFrame::Signal(Signal::ConversationRemoved { conversation_id }) => {
+                    assert_eq!(conversation_id, lunch);
+                    assert!(heard.is_empty(), "nothing of what came after: {heard:?}");
+                    return;
+                }
+                _ => {}
+            }
+        }
+    }
 }

@@ -1,8 +1,14 @@
 //! Every store keeps the same promises.
 
-use chat_core::store::{MemoryStore, SqliteStore};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
+use chat_core::store::{MemoryStore, PostgresStore, SqliteStore};
+use sqlx::{
+    Executor,
+    postgres::PgPoolOptions,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions},
+};
 use tempfile::TempDir;
+
+use crate::postgres::{UNSAFE, new_database};
 
 chat_core::store_conformance!(memory, || async { (MemoryStore::default(), ()) });
 
@@ -32,4 +38,23 @@ chat_core::store_conformance!(sqlite_in_another_database, || async {
         .await
         .unwrap();
     (SqliteStore::new(pool).await.unwrap(), directory)
+});
+
+chat_core::store_conformance!(postgres, || async {
+    let url = new_database().await;
+    (PostgresStore::open(&url, UNSAFE).await.unwrap(), ())
+});
+
+chat_core::store_conformance!(postgres_in_another_database, || async {
+    let url = new_database().await;
+    let pool = PgPoolOptions::new()
+        .max_connections(3)
+        .connect(&url)
+        .await
+        .unwrap();
+    pool.execute("CREATE TABLE users (id bigint PRIMARY KEY, name text)")
+        .await
+        .unwrap();
+    let store = PostgresStore::new_allowing_unsafe_durability(pool).await;
+    (store.unwrap(), ())
 });
