@@ -432,16 +432,15 @@ impl Session {
     fn render_rows(&mut self, rows: Vec<(ConversationId, Option<Row>)>) {
         for (conversation_id, row) in rows {
             self.signals.rows.remove(&conversation_id);
-            match row {
-                Some(row) => self.tell_row(row),
-                None => {
-                    // The store knows before the entry that says so has come here.
-                    self.leave(conversation_id);
-                    self.ready
-                        .push(Frame::of_signal(&Signal::ConversationRemoved {
-                            conversation_id,
-                        }));
-                }
+            if let Some(row) = row {
+                self.tell_row(row);
+            } else {
+                // The store knows before the entry that says so has come here.
+                self.leave(conversation_id);
+                self.ready
+                    .push(Frame::of_signal(&Signal::ConversationRemoved {
+                        conversation_id,
+                    }));
             }
         }
     }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     model::{ConversationId, Draft, Seq, UserId},
-    simulation::{Network, Socket, Word},
+    simulation::{Network, Reader, Socket, Word},
 };
 
 /// What an application asks of its connection, or what befalls the device.
@@ -177,7 +177,7 @@ impl Task {
                 Next::Written(written)
             }
             Some((id, answer)) = self.calls.next() => Next::Input(Input::Answer(id, answer)),
-            Some(word) = OptionFuture::from(reader.map(|reader| reader.read())) => {
+            Some(word) = OptionFuture::from(reader.map(Reader::read)) => {
                 Next::Input(match word {
                     Some(Word::Text(text)) => Input::Text(text),
                     Some(Word::Close { code }) => closed(Some(code)),

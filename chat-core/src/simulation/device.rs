@@ -46,7 +46,7 @@ impl Network {
             return Err(ClientError::Unreachable("no node is up".to_owned()));
         };
         let (device, server) = pipe::connect(&self.world);
-        tokio::spawn(gateway::serve(
+        self.world.spawn(gateway::serve(
             Arc::clone(&self.world),
             node,
             (self.author, self.user),
@@ -172,7 +172,7 @@ impl Device {
         };
         let seed = world.random().next();
         let hearing = Arc::clone(&app);
-        tokio::spawn(async move {
+        world.spawn(async move {
             simulated::run(network, seed, asked, |event| hearing.lock().hear(event)).await;
         });
         let device = Self {

@@ -25,6 +25,8 @@ use crate::{
 /// Commands that wait; with more, no more are read.
 const MOST_WAITING: usize = 8;
 
+/// The `ref` of a command.
+type Reference = Option<String>;
 type Running = Pin<Box<dyn Future<Output = Signal> + Send>>;
 
 struct Gateway {
@@ -54,9 +56,8 @@ pub(super) async fn serve(
     (author, user): (Author, UserId),
     mut socket: ServerSocket,
 ) {
-    let session = match node.ask(node.chat.connect(user)).await {
-        Ok(Ok(session)) => session,
-        Ok(Err(_)) | Err(_) => return,
+    let Ok(Ok(session)) = node.ask(node.chat.connect(user)).await else {
+        return;
     };
     let mut gateway = Gateway::new(world, node, author, session);
     let end = gateway.follow(&mut socket).await;
@@ -236,7 +237,7 @@ impl Gateway {
             let done = tokio::select! {
                 biased;
                 () = dead.cancelled() => return,
-                done = self.carry_out(&reference, command) => done,
+                done = self.carry_out(reference.clone(), command) => done,
             };
             if let Some(done) = done {
                 self.say(&answer(reference, done));
@@ -246,7 +247,7 @@ impl Gateway {
 
     async fn carry_out(
         &mut self,
-        reference: &Option<String>,
+        reference: Reference,
         command: ClientCommand,
     ) -> Option<Result<Ack, Error>> {
         let nothing = |()| Ack::default();
@@ -290,7 +291,6 @@ impl Gateway {
                     reply_to,
                 };
                 let (chat, user) = (self.node.chat.clone(), self.session.user_id());
-                let reference = reference.clone();
                 self.running = Some(Box::pin(async move {
                     let sent = chat.send(user, conversation_id, draft).await;
                     let ack = sent.map(|sent| Ack {
@@ -306,7 +306,7 @@ impl Gateway {
                 seq,
             } => {
                 let (chat, user) = (self.node.chat.clone(), self.session.user_id());
-                let (reference, world) = (reference.clone(), Arc::clone(&self.world));
+                let world = Arc::clone(&self.world);
                 self.running = Some(Box::pin(async move {
                     let read = chat.mark_read(user, conversation_id, seq).await;
                     if let Ok(seq) = read {
@@ -409,7 +409,7 @@ async fn outcome(running: &mut Option<Running>) -> Signal {
     answer
 }
 
-fn answer(reference: Option<String>, result: Result<Ack, Error>) -> Signal {
+fn answer(reference: Reference, result: Result<Ack, Error>) -> Signal {
     match result {
         Ok(ack) => Signal::Ack { reference, ack },
         Err(error) => Signal::Error {

@@ -27,6 +27,8 @@ pub(super) enum Promise {
     Presence,
     /// G6: a stuck reader costs bounded memory and gets the newest state once.
     Bounded,
+    /// G8: whoever asks hears something in time, whatever the store does.
+    InTime,
     /// G10: rows and their unread counts are what their definition says.
     Rows,
     /// When nothing is wrong any more, everything comes to rest.
@@ -86,7 +88,6 @@ impl History {
         }
     }
 
-    #[expect(clippy::print_stderr, reason = "a replay is read by a person")]
     pub(super) fn note(&mut self, line: impl FnOnce() -> String) {
         if self.loud || self.lines.is_some() {
             let line = shorten(&line());

@@ -24,6 +24,9 @@ use crate::{
 /// Nobody waits longer than this for everything to come to rest.
 const PATIENCE: Duration = Duration::from_mins(5);
 
+/// What a node may need beside its store.
+const SLACK: Duration = Duration::from_millis(50);
+
 /// A run: a world, the people in it, and what they are up to.
 pub(super) struct Script {
     pub(super) world: Arc<World>,
@@ -431,11 +434,18 @@ async fn send_until_it_is_known(
     draft: Draft,
 ) {
     loop {
-        let send = |chat: Chat| {
+        let call = |chat: Chat| {
             let draft = draft.clone();
             async move { chat.send(user, conversation, draft).await }
         };
-        match once(&world, &send).await {
+        let began = Instant::now();
+        let sent = once(&world, &call).await;
+        let longest = world.limits.store_patience + SLACK;
+        if sent.is_some() && began.elapsed() > longest {
+            let what = format!("{sent:?} after {:?}", began.elapsed());
+            world.violation(Promise::InTime, what);
+        }
+        match sent {
             Some(Ok(sent)) => {
                 world.history().acknowledged(&sent.message);
                 if !world.random().chance(30) {

@@ -129,7 +129,7 @@ impl Line {
         }
         if self.dead.is_cancelled() {
             self.world.was_committed_unheard();
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -9,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -104,6 +106,16 @@ impl World {
         self.history().violation(promise, what);
     }
 
+    /// Somebody who acts beside everybody else, and must not panic.
+    pub(super) fn spawn(self: &Arc<Self>, act: impl Future<Output = ()> + Send + 'static) {
+        let world = Arc::clone(self);
+        tokio::spawn(async move {
+            if AssertUnwindSafe(act).catch_unwind().await.is_err() {
+                world.violation(Promise::Rest, "somebody panicked");
+            }
+        });
+    }
+
     /// Never twice the same.
     pub(super) fn number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
@@ -170,7 +182,7 @@ impl World {
         if let Some(node) = self.nodes.lock()[index].take() {
             self.note(|| format!("n{index} stops"));
             let world = Arc::clone(self);
-            tokio::spawn(async move {
+            self.spawn(async move {
                 node.chat.shutdown().await;
                 world.note(|| format!("n{index} has stopped"));
                 // Whoever still asks it something finds nobody there.
