@@ -35,9 +35,12 @@ impl Script {
         let acknowledged = self.world.history().acknowledged.clone();
         for (number, open) in self.world.sessions.lock().clone() {
             for conversation in self.world.listed(open.user) {
-                let served = open.served.get(&conversation);
+                // That they belong to it may be what nobody heard.
+                let Some(served) = open.served.get(&conversation) else {
+                    continue;
+                };
                 let known = acknowledged.get(&conversation);
-                if served < known {
+                if Some(served) < known {
                     let what = format!(
                         "session {number} on n{} was served {served:?} of {conversation}, where {known:?} was acknowledged",
                         open.node
