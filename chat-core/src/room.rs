@@ -235,6 +235,11 @@ impl Room {
         }
     }
 
+    /// Takes back [`forget_members`](Self::forget_members), unless they were learned since.
+    pub(crate) fn remember_members(&self, known: HashSet<UserId>) {
+        self.members.lock().known.get_or_insert(known);
+    }
+
     /// Forgets who the members are: entries that might have changed them were passed over.
     pub(crate) fn forget_members(&self) {
         self.members.lock().known = None;
