@@ -78,6 +78,7 @@ impl Builder {
         let policy = self.policy.unwrap_or_else(|| AnyPolicy::new(NoPolicy));
         let limits = Arc::new(self.limits);
         let store = store.with_patience(limits.store_patience);
+        let directory = directory.with_patience(limits.store_patience);
         let node = NodeId::new();
         let epoch = store.epoch().await?;
 

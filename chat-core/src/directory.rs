@@ -1,8 +1,11 @@
 //! Who the users are: the embedder's to say.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use tokio::time::timeout;
 
 use crate::{
+    limits::Limits,
     model::{Profile, UserId},
     source::HashMap,
     store::StoreError,
@@ -53,11 +56,22 @@ impl<D: Directory> ErasedDirectory for D {
 
 /// Any directory, behind one pointer.
 #[derive(Clone)]
-pub(crate) struct AnyDirectory(Arc<dyn ErasedDirectory>);
+pub(crate) struct AnyDirectory {
+    directory: Arc<dyn ErasedDirectory>,
+    patience: Duration,
+}
 
 impl AnyDirectory {
     pub(crate) fn new(directory: impl Directory) -> Self {
-        Self(Arc::new(directory))
+        Self {
+            directory: Arc::new(directory),
+            patience: Limits::default().store_patience,
+        }
+    }
+
+    /// It has as long as a store to answer.
+    pub(crate) fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// The profiles by id; each user is asked for once.
@@ -71,7 +85,9 @@ impl AnyDirectory {
         if users.is_empty() {
             return Ok(HashMap::default());
         }
-        let profiles = self.0.profiles(&users).await?;
+        let profiles = timeout(self.patience, self.directory.profiles(&users))
+            .await
+            .unwrap_or(Err(StoreError::NoAnswer(self.patience)))?;
         Ok(profiles
             .into_iter()
             .map(|profile| (profile.id, profile))

@@ -8,6 +8,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use crate::{
     model::{Conversation, ConversationId, Mine, Presence, Seq, Unread, UserId},
@@ -47,6 +48,8 @@ pub(crate) enum RowMark {
     Changed,
     /// How it is now.
     Known {
+        /// When it was asked for.
+        as_of: Instant,
         conversation: Arc<Conversation>,
         me: Mine,
         unread: Unread,

@@ -24,6 +24,22 @@ const STORE_PAGE: usize = 20;
 /// How many rows are looked up at once.
 const ROWS_AT_ONCE: usize = 50;
 
+/// A row as it was told.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    /// When it was asked for.
+    as_of: Instant,
+    /// When a row of the same conversation may next be told.
+    next: Instant,
+    matters_until: Instant,
+}
+
+impl Told {
+    fn matters(&self, now: Instant) -> bool {
+        self.matters_until > now
+    }
+}
+
 /// What a join brought about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Joined {
@@ -53,11 +69,17 @@ pub struct Session {
     /// Rooms whose window does not reach back to the cursor.
     behind: VecDeque<Arc<Attachment>>,
     signals: Signals,
-    /// When a row of a conversation may next be told, where that is not at once.
-    rows_told: HashMap<ConversationId, Instant>,
+    /// The rows that were told not long ago.
+    rows_told: HashMap<ConversationId, Told>,
     ready: Batch,
     closed: bool,
     said_goodbye: bool,
+}
+
+/// Changed rows as the store knew them at some time; a row that is not there is gone.
+struct LookedUp {
+    as_of: Instant,
+    rows: Vec<(ConversationId, Option<Row>)>,
 }
 
 impl Session {
@@ -416,24 +438,39 @@ impl Session {
     }
 
     /// Looks up the changed rows whose time has come, all with one look at the store. A row that is not there is gone.
-    async fn look_up_rows(&mut self) -> Result<Vec<(ConversationId, Option<Row>)>, Error> {
-        let now = Instant::now();
-        self.rows_told.retain(|_, next| *next > now);
+    async fn look_up_rows(&mut self) -> Result<LookedUp, Error> {
+        let as_of = Instant::now();
+        self.rows_told.retain(|_, told| told.matters(as_of));
         let changed = self.signals.rows.iter().filter_map(|(id, mark)| {
-            let due = matches!(mark, RowMark::Changed) && !self.rows_told.contains_key(id);
+            let due = self.is_row_due(*id, as_of) && !self.may_tell_known(*id, mark);
             due.then_some(*id)
         });
         let ids: Vec<_> = changed.take(ROWS_AT_ONCE).collect();
         let rows = self.engine.rows_of(self.user_id(), &ids).await?;
         let found = |id| rows.iter().find(|row| row.conversation.id == id).cloned();
-        Ok(ids.into_iter().map(|id| (id, found(id))).collect())
+        let rows = ids.into_iter().map(|id| (id, found(id))).collect();
+        Ok(LookedUp { as_of, rows })
     }
 
-    fn render_rows(&mut self, rows: Vec<(ConversationId, Option<Row>)>) {
-        for (conversation_id, row) in rows {
+    fn is_row_due(&self, conversation: ConversationId, now: Instant) -> bool {
+        let told = self.rows_told.get(&conversation);
+        told.is_none_or(|told| told.next <= now)
+    }
+
+    /// Whether a row is known, and not from before what was told last.
+    fn may_tell_known(&self, conversation: ConversationId, mark: &RowMark) -> bool {
+        let told = self.rows_told.get(&conversation);
+        match mark {
+            RowMark::Changed => false,
+            RowMark::Known { as_of, .. } => told.is_none_or(|told| told.as_of <= *as_of),
+        }
+    }
+
+    fn render_rows(&mut self, looked_up: LookedUp) {
+        for (conversation_id, row) in looked_up.rows {
             self.signals.rows.remove(&conversation_id);
             if let Some(row) = row {
-                self.tell_row(row);
+                self.tell_row(row, looked_up.as_of);
             } else {
                 // The store knows before the entry that says so has come here.
                 self.leave(conversation_id);
@@ -447,22 +484,27 @@ impl Session {
 
     /// Renders the rows whose time has come that were looked up for this session.
     fn render_known_rows(&mut self) {
-        let known = self.signals.rows.iter().filter(|(id, mark)| {
-            matches!(mark, RowMark::Known { .. }) && !self.rows_told.contains_key(id)
+        let now = Instant::now();
+        let known = self.signals.rows.iter().filter_map(|(id, mark)| {
+            let due = self.is_row_due(*id, now) && self.may_tell_known(*id, mark);
+            due.then_some(*id)
         });
-        let known: Vec<_> = known.map(|(id, _)| *id).collect();
+        let known: Vec<_> = known.collect();
         for id in known {
             if let Some(RowMark::Known {
+                as_of,
                 conversation,
                 me,
                 unread,
             }) = self.signals.rows.remove(&id)
             {
-                self.tell_row(Row {
-                    conversation: Arc::unwrap_or_clone(conversation),
+                let conversation = Arc::unwrap_or_clone(conversation);
+                let row = Row {
+                    conversation,
                     me,
                     unread,
-                });
+                };
+                self.tell_row(row, as_of);
             }
         }
     }
@@ -481,10 +523,17 @@ impl Session {
         }
     }
 
-    fn tell_row(&mut self, row: Row) {
+    fn tell_row(&mut self, row: Row, as_of: Instant) {
         self.tell_of_removal(row.conversation.id);
-        let next = Instant::now() + self.engine.limits.row_interval;
-        self.rows_told.insert(row.conversation.id, next);
+        let limits = &self.engine.limits;
+        let now = Instant::now();
+        let told = Told {
+            as_of,
+            next: now + limits.row_interval,
+            // Nothing that is known from before can come later than the store answers, and the steps of a crowd take.
+            matters_until: now + limits.row_interval.max(2 * limits.store_patience),
+        };
+        self.rows_told.insert(row.conversation.id, told);
         let row = Box::new(row);
         self.ready
             .push(Frame::of_signal(&Signal::ConversationUpdated { row }));
@@ -496,8 +545,8 @@ impl Session {
             .rows
             .keys()
             .filter_map(|id| self.rows_told.get(id))
+            .map(|told| told.next)
             .min()
-            .copied()
     }
 
     /// Sleeps until something is marked or a row that was held back is due.

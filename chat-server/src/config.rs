@@ -12,19 +12,15 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 use etcetera::BaseStrategy;
 use serde::Deserialize;
 
-use crate::{auth::Registration, limits, telemetry::LogFormat};
+use crate::{
+    auth::Registration,
+    database::{Database, PostgresUrl},
+    limits,
+    telemetry::LogFormat,
+};
 
 const LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
-
-/// Where everything is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Database {
-    /// Nowhere: it is gone when the server stops.
-    Memory,
-    /// In this `SQLite` file, which is made if there is none.
-    Sqlite(PathBuf),
-}
 
 /// The settings of a [`Server`](crate::Server).
 #[derive(Clone, Debug)]
@@ -91,7 +87,7 @@ struct Flags {
     /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, env = "CHAT_LISTEN", value_name = "ADDR")]
     listen: Option<SocketAddr>,
-    /// `sqlite:PATH`, or `memory:` to keep nothing [default: chat/chat.db in the user's data directory]
+    /// `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/NAME`, or `memory:` to keep nothing [default: chat/chat.db in the user's data directory]
     #[arg(long, env = "CHAT_DATABASE_URL", value_name = "URL")]
     database_url: Option<String>,
     /// Ed25519 private key (PKCS#8 PEM) that signs access tokens; made on the first start [default: beside the database]
@@ -216,7 +212,7 @@ fn database(url: Option<String>) -> Result<Database, String> {
         return Ok(Database::Memory);
     }
     if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        return Err("this build has no PostgreSQL: use sqlite:PATH or memory:".to_owned());
+        return Ok(Database::Postgres(PostgresUrl::new(url)));
     }
     match url.strip_prefix("sqlite:") {
         Some(path) if !path.is_empty() => {
@@ -224,7 +220,7 @@ fn database(url: Option<String>) -> Result<Database, String> {
             Ok(Database::Sqlite(PathBuf::from(path)))
         }
         _ => Err(format!(
-            "the database URL `{url}` is neither sqlite:PATH nor memory:"
+            "the database URL `{url}` is none of sqlite:PATH, postgres://… and memory:"
         )),
     }
 }
@@ -301,10 +297,9 @@ mod tests {
             (&["--listn", "x"][..], "--listn"),
             (&["--listen", "nowhere"], "--listen"),
             (&["--registration", "maybe"], "--registration"),
-            (&["--database-url", "postgres://x/y"], "no PostgreSQL"),
             (
                 &["--database-url", "mysql://x/y"],
-                "neither sqlite:PATH nor memory:",
+                "none of sqlite:PATH, postgres://",
             ),
             (&["--limits", "speed=9"], "no limit `speed`"),
             (&["--allow-origin", "*"], "https://host"),

@@ -50,6 +50,7 @@
 mod api;
 mod auth;
 mod config;
+mod database;
 mod http;
 mod limits;
 mod server;
@@ -59,5 +60,6 @@ mod ws;
 
 pub use api::{Api, Settings, router};
 pub use auth::{AuthError, Authenticate, Identity, Registration};
-pub use config::{Config, ConfigError, Database};
+pub use config::{Config, ConfigError};
+pub use database::{Database, DatabaseError, PostgresUrl};
 pub use server::{Server, StartError};

@@ -1,18 +1,9 @@
 //! The server as a whole: bind, serve, drain, join.
 
-use std::{
-    io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    pin::pin,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, path::Path, pin::pin, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
-use chat_core::{
-    Chat,
-    store::{SqliteStore, sqlite::OpenError},
-};
+use chat_core::Chat;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -24,8 +15,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
 use crate::{
-    Api, Config, Database, Settings,
+    Api, Config, Database, DatabaseError, Settings,
     auth::{Accounts, KeyError, SettingUp, SigningKey},
+    database::Opened,
     http::{self, accounts::Desk},
     limits,
 };
@@ -55,17 +47,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
-    /// The file of the database, or its directory, cannot be made.
-    #[error("the database {path} cannot be made: {source}")]
-    Create {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The database cannot be opened.
-    #[error("the database cannot be opened: {0}")]
-    Database(#[from] OpenError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// The key for access tokens cannot be used.
     #[error("{0}")]
     Key(String),
@@ -104,17 +88,17 @@ impl Server {
         if config.limits.sends_per_second == limits::UNLIMITED {
             tracing::warn!("the rates are lifted: anybody can keep this server busy");
         }
-        let store = open_database(&config.database).await?;
         let key = signing_key(&config)?;
+        let database = config.database.open().await?;
         let accounts = Accounts::open(
-            &store,
+            &database,
             key,
             config.registration,
             config.access_token_lifetime,
         )
         .await?;
-        let chat = Chat::builder()
-            .store(store.clone())
+        let chat = database
+            .store_of(Chat::builder())
             .directory(accounts.clone())
             .limits(limits::engine_limits(&config.limits))
             .start()
@@ -138,7 +122,7 @@ impl Server {
         let running = Running {
             routes: routes(&api, accounts),
             api,
-            store,
+            database,
             chat: chat.clone(),
             stopping: stopping.clone(),
         };
@@ -175,38 +159,6 @@ impl Server {
     }
 }
 
-async fn open_database(database: &Database) -> Result<SqliteStore, StartError> {
-    match database {
-        Database::Memory => Ok(SqliteStore::in_memory().await?),
-        Database::Sqlite(path) => {
-            make_private(path).map_err(|source| StartError::Create {
-                path: path.clone(),
-                source,
-            })?;
-            Ok(SqliteStore::open(path).await?)
-        }
-    }
-}
-
-/// Makes the file of the database, and its directory, for the eyes of their owner: everybody's messages will be in it.
-fn make_private(path: &Path) -> io::Result<()> {
-    let mut directory = std::fs::DirBuilder::new();
-    let mut file = std::fs::OpenOptions::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-        directory.mode(0o700);
-        file.mode(0o600);
-    }
-    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        directory.recursive(true).create(parent)?;
-    }
-    match file.write(true).create_new(true).open(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    }
-}
-
 fn signing_key(config: &Config) -> Result<SigningKey, StartError> {
     let beside = |path: &Path| path.with_extension("key.pem");
     match (&config.jwt_key_file, &config.database) {
@@ -215,6 +167,10 @@ fn signing_key(config: &Config) -> Result<SigningKey, StartError> {
         (None, Database::Memory) => {
             SigningKey::ephemeral().map_err(|error| StartError::Key(error.to_string()))
         }
+        (None, Database::Postgres(_)) => Err(StartError::Key(
+            "with PostgreSQL, --jwt-key-file must be given: every node signs with the same key"
+                .to_owned(),
+        )),
     }
 }
 
@@ -250,7 +206,7 @@ struct Running {
     routes: Router,
     api: Api,
     chat: Chat,
-    store: SqliteStore,
+    database: Opened,
     stopping: CancellationToken,
 }
 
@@ -287,7 +243,7 @@ impl Running {
         }
         let finish = async {
             self.chat.shutdown().await;
-            if let Err(error) = self.store.close().await {
+            if let Err(error) = self.database.close().await {
                 tracing::error!(%error, "the database did not close as it should");
             }
         };

@@ -146,6 +146,7 @@ impl Hub {
         crowd: &[(UserId, Vec<Arc<Inbox>>)],
     ) -> Result<(), StoreError> {
         let ids: Vec<UserId> = crowd.iter().map(|(user, _)| *user).collect();
+        let as_of = Instant::now();
         let found = self.store.group_rows(conversation, &ids).await?;
         let (shared, rows) = match found {
             Some(group) => (Some(Arc::new(group.conversation)), group.rows),
@@ -159,7 +160,7 @@ impl Hub {
             for (user, inboxes) in some {
                 let row = shared.as_ref().zip(rows.remove(user));
                 for inbox in inboxes {
-                    inbox.mark_row(conversation, mark(row.as_ref()));
+                    inbox.mark_row(conversation, mark(as_of, row.as_ref()));
                 }
             }
             behind_those_who_are_ready().await;
@@ -169,9 +170,10 @@ impl Hub {
 }
 
 /// Who has no row has left: their session finds out for itself.
-fn mark(row: Option<&(&Arc<Conversation>, (Mine, Unread))>) -> RowMark {
+fn mark(as_of: Instant, row: Option<&(&Arc<Conversation>, (Mine, Unread))>) -> RowMark {
     match row {
         Some((conversation, (me, unread))) => RowMark::Known {
+            as_of,
             conversation: Arc::clone(conversation),
             me: me.clone(),
             unread: *unread,

@@ -286,14 +286,13 @@ impl PrivatePostgres {
         };
         let mut processes = vec![server.to_string()];
         if children {
+            // A parent that is suspended makes no more of them while they are counted.
+            send("STOP", &processes)?;
             let path = format!("/proc/{server}/task/{server}/children");
             let children = fs::read_to_string(path)?;
             processes.extend(children.split_whitespace().map(str::to_owned));
         }
-        // A child may have ended by itself in between.
-        let mut kill = Command::new("sh");
-        kill.args(["-c", "for pid; do kill -s $0 $pid; done; true", signal]);
-        succeed("kill", &kill.args(processes).output()?)
+        send(signal, &processes)
     }
 
     /// Waits until the server, and what it started, has ended.
@@ -313,6 +312,13 @@ impl Drop for PrivatePostgres {
             let _ = watchdog.wait();
         }
     }
+}
+
+fn send(signal: &str, processes: &[String]) -> Result<(), LaunchError> {
+    // One of them may have ended by itself in between.
+    let mut kill = Command::new("sh");
+    kill.args(["-c", "for pid; do kill -s $0 $pid; done; true", signal]);
+    succeed("kill", &kill.args(processes).output()?)
 }
 
 /// Where the programs of the newest installed server are.

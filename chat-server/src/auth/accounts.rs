@@ -5,9 +5,11 @@ use std::{sync::Arc, time::Duration};
 use chat_core::{
     Directory,
     model::{Profile, Timestamp, UserId},
-    store::{SqliteStore, StoreError},
+    store::StoreError,
 };
 use uuid::Uuid;
+
+use crate::database::Opened;
 
 use super::{
     AuthError, Authenticate, DisplayName, Identity, Invalid, SigningKey, Username,
@@ -103,14 +105,17 @@ pub(crate) enum SettingUp {
 }
 
 impl Accounts {
-    /// Opens the accounts in the database of `store`.
+    /// Opens the accounts in the database of the chat.
     pub(crate) async fn open(
-        store: &SqliteStore,
+        database: &Opened,
         key: SigningKey,
         registration: Registration,
         access_token_lifetime: Duration,
     ) -> Result<Self, SettingUp> {
-        let store = AccountStore::open(store).await?;
+        let store = match database {
+            Opened::Sqlite(store) => AccountStore::in_sqlite(store).await?,
+            Opened::Postgres(store) => AccountStore::in_postgres(store).await?,
+        };
         let keep = access_token_lifetime + 2 * LEEWAY;
         let keep_millis = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
         let since = Timestamp::from_millis(Timestamp::now().as_millis() - keep_millis);

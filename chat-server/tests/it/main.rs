@@ -10,6 +10,7 @@ mod crash;
 mod hostile;
 mod limits;
 mod mount;
+mod postgres;
 mod process;
 mod rest;
 mod support;

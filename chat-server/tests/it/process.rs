@@ -105,7 +105,7 @@ fn an_impossible_setting_is_one_line_and_exit_code_2() {
         (&["--listen", "everywhere"], "--listen"),
         (
             &["--database-url", "postgres://localhost/chat"],
-            "PostgreSQL",
+            "--jwt-key-file",
         ),
         (&["--limits", "speed=1"], "speed"),
         (&["--log", "chat=loudest"], "loudest"),

@@ -33,12 +33,17 @@ pub async fn start() -> Running {
 }
 
 pub async fn start_with(flags: &[&str]) -> Running {
+    start_on("memory:", flags).await
+}
+
+/// A server on this database.
+pub async fn start_on(database_url: &str, flags: &[&str]) -> Running {
     let dir = tempfile::tempdir().unwrap();
     let key = dir.path().join("jwt.pem");
     let all = [
         &["chat-server", "--listen", "127.0.0.1:0", "--jwt-key-file"],
         &[key.to_str().unwrap()][..],
-        &["--database-url", "memory:"],
+        &["--database-url", database_url],
         flags,
     ];
     let config = Config::load(all.concat()).unwrap();
