@@ -135,6 +135,17 @@ impl Hub {
         Ok(())
     }
 
+    /// What was read did not extend the room. Trying on would be for ever.
+    fn without_progress(&self, room: &Arc<Room>, known: Seq) -> Result<(), StoreError> {
+        let present = self.existing_room(room.id);
+        if present.is_none_or(|present| !Arc::ptr_eq(&present, room)) {
+            // It was retired meanwhile; another one that took its place began with the log's head.
+            return Ok(());
+        }
+        let what = format!("the log of {} does not go on after {known}", room.id);
+        Err(StoreError::Corrupt(what))
+    }
+
     async fn catch_up(&self, room: &Arc<Room>) -> Result<(), StoreError> {
         loop {
             let Some(head) = self.store.head(room.id).await? else {
@@ -164,6 +175,9 @@ impl Hub {
                 .entries_after(room.id, known, REPAIR_PAGE)
                 .await?;
             self.deliver(&missing);
+            if room.head() == Some(known) {
+                return self.without_progress(room, known);
+            }
         }
     }
 }
