@@ -38,6 +38,11 @@ pub enum StoreError {
     /// The store is not to be had now; the same call may succeed later.
     #[error("the store is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The disk did not keep what it was given. Nothing more is written until the store is opened anew; reads go on.
+    #[error(
+        "the disk did not keep what was written: check it, then restart; until then nothing more is written"
+    )]
+    DiskFailed,
     /// The store did not answer within this time. Whether what was asked takes place is not known.
     #[error("the store did not answer within {0:?}")]
     NoAnswer(Duration),

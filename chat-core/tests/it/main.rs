@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod delivery;
+#[cfg(target_os = "linux")]
+mod disk_faults;
 mod nodes;
 mod outage;
 mod people;

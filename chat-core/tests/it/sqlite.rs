@@ -132,7 +132,12 @@ async fn a_newer_schema_is_refused() {
     .await
     .unwrap();
     store.close().await.unwrap();
+    let before = std::fs::read(&file).unwrap();
     let refused = SqliteStore::open(&file).await.unwrap_err();
+    assert!(
+        std::fs::read(&file).unwrap() == before,
+        "not a byte changed"
+    );
     assert!(
         matches!(refused, OpenError::NewerSchema { found: 99, .. }),
         "{refused:?}"
@@ -146,11 +151,14 @@ async fn what_is_no_database_is_refused_and_left_as_it_is() {
     let store = SqliteStore::open(&file).await.unwrap();
     group(&store, UserId::new()).await;
     store.close().await.unwrap();
-    let mut damaged = std::fs::read(&file).unwrap();
+    let whole = std::fs::read(&file).unwrap();
+    let mut damaged = whole.clone();
     damaged[100..2_000].fill(0xa5);
+    let half = whole[..whole.len() / 2].to_vec();
+    let beginning = whole[..50].to_vec();
 
     let text = "Dear diary, this is not a database.\n".repeat(200);
-    for content in [text.into_bytes(), damaged] {
+    for content in [text.into_bytes(), damaged, half, beginning] {
         std::fs::write(&file, &content).unwrap();
         let refused = SqliteStore::open(&file).await.unwrap_err();
         assert!(

@@ -2,17 +2,16 @@
 //!
 //! Loading takes at most four statements, storing two and one for every sixteen entries, however many writes there are.
 
+use std::{collections::BTreeSet, iter, mem::take};
+
 use serde_json::{Value, json};
-use sqlx::{
-    QueryBuilder, Sqlite, SqliteConnection, SqlitePool, query_builder::Separated, sqlite::SqliteRow,
-};
+use sqlx::{AssertSqlSafe, query::Query, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
     decode::Columns,
     encode::{self, hex},
-    error::store_error,
-    transaction::Writing,
+    transaction::{Statements, Transaction, Writer},
 };
 use crate::{
     model::{Change, Entry, MessageId, UserId},
@@ -22,139 +21,139 @@ use crate::{
     },
 };
 
-pub(super) const CONVERSATIONS: &str = "
+/// Conversations, members, sends, and messages replied to, picked by JSON arrays of their keys in hexadecimal.
+pub(super) const LOAD: &str = "BEGIN IMMEDIATE;
     SELECT id, kind, title, head_seq, last_message_seq, last_activity_at, member_count, owner_count
-    FROM chat_conversations WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
-
-pub(super) const MEMBERS: &str = "
+    FROM chat_conversations WHERE id IN (SELECT unhex(value) FROM json_each(?));
     SELECT m.conversation_id, m.user_id, m.role, m.active, m.read_seq, m.rev
-    FROM json_each(?1) j CROSS JOIN chat_members m
-        ON m.conversation_id = unhex(j.value ->> 0) AND m.user_id = unhex(j.value ->> 1)";
-
-pub(super) const SENDS: &str = "
-    SELECT e.* FROM json_each(?1) j CROSS JOIN chat_entries e
-        ON e.conversation_id = unhex(j.value ->> 0) AND e.author_id = unhex(j.value ->> 1)
-        AND e.client_id = unhex(j.value ->> 2)";
-
-pub(super) const REPLIED: &str = "
+    FROM json_each(?) j CROSS JOIN chat_members m
+        ON m.conversation_id = unhex(substr(j.value, 1, 32)) AND m.user_id = unhex(substr(j.value, 33));
+    SELECT e.* FROM json_each(?) j CROSS JOIN chat_entries e
+        ON e.conversation_id = unhex(substr(j.value, 1, 32))
+        AND e.author_id = unhex(substr(j.value, 33, 32)) AND e.client_id = unhex(substr(j.value, 65));
     SELECT conversation_id, message_id
-    FROM chat_entries WHERE message_id IN (SELECT unhex(value) FROM json_each(?1))";
+    FROM chat_entries WHERE message_id IN (SELECT unhex(value) FROM json_each(?))";
 
 const STORE_CONVERSATIONS: &str = "
     INSERT INTO chat_conversations
         (id, kind, title, head_seq, last_message_seq, last_activity_at, member_count, owner_count)
     SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
         value ->> 6, value ->> 7
-    FROM json_each(?1) WHERE true
+    FROM json_each(?) WHERE true
     ON CONFLICT (id) DO UPDATE SET title = excluded.title, head_seq = excluded.head_seq,
         last_message_seq = excluded.last_message_seq, last_activity_at = excluded.last_activity_at,
-        member_count = excluded.member_count, owner_count = excluded.owner_count";
+        member_count = excluded.member_count, owner_count = excluded.owner_count;";
 
-const STORE_MEMBERS: &str = "
+/// Stores members, of whom `$columns` may have changed.
+macro_rules! store_members {
+    ($columns:literal) => {
+        concat!(
+            "
     INSERT INTO chat_members (conversation_id, user_id, role, active, read_seq, rev)
     SELECT unhex(value ->> 0), unhex(value ->> 1), value ->> 2, value ->> 3, value ->> 4, value ->> 5
-    FROM json_each(?1) WHERE true
-    ON CONFLICT (conversation_id, user_id) DO UPDATE SET role = excluded.role,
-        active = excluded.active, read_seq = excluded.read_seq, rev = excluded.rev";
+    FROM json_each(?) WHERE true
+    ON CONFLICT (conversation_id, user_id) DO UPDATE SET ",
+            $columns,
+            ";"
+        )
+    };
+}
+
+const STORE_MEMBERS: &str = store_members!(
+    "role = excluded.role, active = excluded.active, read_seq = excluded.read_seq, rev = excluded.rev"
+);
+/// Leaves alone what is indexed.
+const STORE_CURSORS: &str = store_members!("read_seq = excluded.read_seq, rev = excluded.rev");
 
 const STORE_ENTRIES: &str = "
     INSERT INTO chat_entries (conversation_id, seq, kind, at, author_id,
-        message_id, client_id, body, reply_to, user_id, role, title) ";
+        message_id, client_id, body, reply_to, user_id, role, title) VALUES ";
+const ENTRY: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// So few that the statements for each number of them stay prepared.
-const ENTRIES_PER_STATEMENT: usize = 16;
+const ENTRIES_AT_ONCE: usize = 16;
 
-pub(super) async fn commit(
-    pool: &SqlitePool,
-    writes: &[Write],
-) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
-    if writes.is_empty() {
-        return Ok(Vec::new());
+impl Writer {
+    /// Carries out a batch of writes in one transaction.
+    pub(super) async fn commit(
+        &self,
+        writes: &[Write],
+    ) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
+        if writes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (transaction, found) = self.begin(load(writes)).await?;
+        let mut loaded = loaded(&found)?;
+        let results: Vec<_> = writes.iter().map(|write| loaded.apply(write)).collect();
+        let store_members = if writes.iter().all(moves_a_cursor_at_most) {
+            STORE_CURSORS
+        } else {
+            STORE_MEMBERS
+        };
+        store(transaction, store_members, &loaded, &results).await?;
+        Ok(results)
     }
-    let mut connection = Writing::acquire(pool).await.map_err(store_error)?;
-    let mut transaction = connection.begin().await.map_err(store_error)?;
-    let mut loaded = load(&mut transaction, writes).await?;
-    let results: Vec<_> = writes.iter().map(|write| loaded.apply(write)).collect();
-    store(&mut transaction, &loaded, &results)
-        .await
-        .map_err(store_error)?;
-    transaction.commit().await.map_err(store_error)?;
-    Ok(results)
 }
 
-async fn load(connection: &mut SqliteConnection, writes: &[Write]) -> Result<Loaded, StoreError> {
+/// A batch is often about one conversation, by few authors.
+fn load(writes: &[Write]) -> Statements<'static> {
+    let conversations: BTreeSet<_> = writes.iter().map(|write| write.conversation_id).collect();
+    let members: BTreeSet<_> = writes.iter().flat_map(concerned).collect();
+    sqlx::query(LOAD)
+        .bind(encode::ids(conversations.iter().map(|id| id.as_uuid())))
+        .bind(encode::keys(members.into_iter()))
+        .bind(encode::keys(writes.iter().filter_map(send)))
+        .bind(encode::ids(writes.iter().filter_map(replied)))
+}
+
+fn loaded(found: &[Vec<SqliteRow>]) -> Result<Loaded, StoreError> {
+    let [_begin, conversations, members, sends, replied] = found else {
+        return Err(StoreError::Corrupt("what was loaded is not whole".into()));
+    };
     let mut loaded = Loaded::default();
-    let ids = encode::ids(writes.iter().map(|write| write.conversation_id.as_uuid()));
-    for row in fetch(connection, CONVERSATIONS, ids).await? {
-        let columns = Columns(&row);
+    for columns in conversations.iter().map(Columns) {
         let id = columns.conversation_id("id")?;
         loaded.conversations.insert(id, head(&columns)?);
     }
-    for row in fetch(connection, MEMBERS, concerned(writes)).await? {
-        let columns = Columns(&row);
+    for columns in members.iter().map(Columns) {
         let key = (
             columns.conversation_id("conversation_id")?,
             columns.user_id("user_id")?,
         );
         loaded.members.insert(key, place(&columns)?);
     }
-    let sends = sends(writes);
-    if !sends.is_empty() {
-        for row in fetch(connection, SENDS, encode::list(sends)).await? {
-            let sent = Columns(&row).message()?;
-            let key = (sent.conversation_id, sent.sender_id, sent.client_id);
-            loaded.sends.insert(key, sent);
-        }
+    for columns in sends.iter().map(Columns) {
+        let sent = columns.message()?;
+        let key = (sent.conversation_id, sent.sender_id, sent.client_id);
+        loaded.sends.insert(key, sent);
     }
-    let replied: Vec<Uuid> = writes.iter().filter_map(replied).collect();
-    if !replied.is_empty() {
-        for row in fetch(connection, REPLIED, encode::ids(replied.into_iter())).await? {
-            let columns = Columns(&row);
-            let conversation = columns.conversation_id("conversation_id")?;
-            let message = MessageId::from_uuid(columns.get("message_id")?);
-            loaded.replied.insert((conversation, message));
-        }
+    for columns in replied.iter().map(Columns) {
+        let conversation = columns.conversation_id("conversation_id")?;
+        let message = MessageId::from_uuid(columns.get("message_id")?);
+        loaded.replied.insert((conversation, message));
     }
     Ok(loaded)
 }
 
-async fn fetch(
-    connection: &mut SqliteConnection,
-    statement: &'static str,
-    list: String,
-) -> Result<Vec<SqliteRow>, StoreError> {
-    let rows = sqlx::query(statement).bind(list).fetch_all(connection);
-    rows.await.map_err(store_error)
-}
-
-/// Whose memberships decide: the authors, and those that an act is about.
-fn concerned(writes: &[Write]) -> String {
-    let mut pairs = Vec::with_capacity(writes.len());
-    for write in writes {
-        let mut pair = |user: UserId| {
-            pairs.push(json!([
-                hex(write.conversation_id.as_uuid()),
-                hex(user.as_uuid())
-            ]));
-        };
-        pair(write.author);
-        if let Act::PutMember { user_id, .. } | Act::RemoveMember { user_id } = write.act {
-            pair(user_id);
-        }
-    }
-    encode::list(pairs)
-}
-
-fn sends(writes: &[Write]) -> Vec<Value> {
-    let send = |write: &Write| match &write.act {
-        Act::Send { draft, .. } => Some(json!([
-            hex(write.conversation_id.as_uuid()),
-            hex(write.author.as_uuid()),
-            hex(draft.client_id.as_uuid()),
-        ])),
+/// Whose memberships decide: the author's, and that of whom the act is about.
+fn concerned(write: &Write) -> impl Iterator<Item = [Uuid; 2]> {
+    let target = match write.act {
+        Act::PutMember { user_id, .. } | Act::RemoveMember { user_id } => Some(user_id),
         _ => None,
     };
-    writes.iter().filter_map(send).collect()
+    let users = iter::once(write.author).chain(target);
+    users.map(|user| [write.conversation_id.as_uuid(), user.as_uuid()])
+}
+
+fn send(write: &Write) -> Option<[Uuid; 3]> {
+    match &write.act {
+        Act::Send { draft, .. } => Some([
+            write.conversation_id.as_uuid(),
+            write.author.as_uuid(),
+            draft.client_id.as_uuid(),
+        ]),
+        _ => None,
+    }
 }
 
 fn replied(write: &Write) -> Option<Uuid> {
@@ -187,27 +186,57 @@ fn place(columns: &Columns<'_>) -> Result<Place, StoreError> {
     })
 }
 
+/// Whether roles and memberships stay as they are.
+fn moves_a_cursor_at_most(write: &Write) -> bool {
+    matches!(write.act, Act::Send { .. } | Act::MarkRead { .. })
+}
+
 /// Conversations first: the other tables refer to them.
 async fn store(
-    connection: &mut SqliteConnection,
+    mut transaction: Transaction<'_>,
+    store_members: &str,
     loaded: &Loaded,
     results: &[Result<Committed, Refusal>],
-) -> sqlx::Result<()> {
-    let conversations = changed_conversations(loaded);
-    if !conversations.is_empty() {
-        execute(connection, STORE_CONVERSATIONS, conversations).await?;
-    }
-    let members = changed_members(loaded);
-    if !members.is_empty() {
-        execute(connection, STORE_MEMBERS, members).await?;
+) -> Result<(), StoreError> {
+    let mut text = String::new();
+    let mut lists = Vec::new();
+    for (statement, rows) in [
+        (STORE_CONVERSATIONS, changed_conversations(loaded)),
+        (store_members, changed_members(loaded)),
+    ] {
+        if !rows.is_empty() {
+            text.push_str(statement);
+            lists.push(encode::list(rows));
+        }
     }
     let entries: Vec<&Entry> = results.iter().flat_map(appended).collect();
-    for entries in entries.chunks(ENTRIES_PER_STATEMENT) {
-        let mut insert = QueryBuilder::new(STORE_ENTRIES);
-        insert.push_values(entries, |row, entry| bind_entry(row, entry));
-        insert.build().execute(&mut *connection).await?;
+    let mut chunks = entries.chunks_exact(ENTRIES_AT_ONCE);
+    for chunk in &mut chunks {
+        push_entries(&mut text, chunk);
+        let statements = bind(take(&mut text), take(&mut lists), chunk);
+        transaction.run(statements).await?;
     }
-    Ok(())
+    let rest = chunks.remainder();
+    push_entries(&mut text, rest);
+    text.push_str("COMMIT");
+    transaction.commit(bind(text, lists, rest)).await
+}
+
+fn push_entries(text: &mut String, entries: &[&Entry]) {
+    if !entries.is_empty() {
+        text.push_str(STORE_ENTRIES);
+        text.push_str(&vec![ENTRY; entries.len()].join(","));
+        text.push(';');
+    }
+}
+
+fn bind(text: String, lists: Vec<String>, entries: &[&Entry]) -> Statements<'static> {
+    let statements = lists
+        .into_iter()
+        .fold(sqlx::query(AssertSqlSafe(text)), Query::bind);
+    entries
+        .iter()
+        .fold(statements, |query, entry| bind_entry(query, entry))
 }
 
 fn appended(result: &Result<Committed, Refusal>) -> &[Entry] {
@@ -215,18 +244,6 @@ fn appended(result: &Result<Committed, Refusal>) -> &[Entry] {
         Ok(Committed::Appended(entries)) => entries,
         _ => &[],
     }
-}
-
-async fn execute(
-    connection: &mut SqliteConnection,
-    statement: &'static str,
-    list: Vec<Value>,
-) -> sqlx::Result<()> {
-    sqlx::query(statement)
-        .bind(encode::list(list))
-        .execute(connection)
-        .await?;
-    Ok(())
 }
 
 fn changed_conversations(loaded: &Loaded) -> Vec<Value> {
@@ -261,7 +278,7 @@ fn changed_members(loaded: &Loaded) -> Vec<Value> {
     values.collect()
 }
 
-fn bind_entry(mut row: Separated<'_, Sqlite, &'static str>, entry: &Entry) {
+fn bind_entry(statements: Statements<'static>, entry: &Entry) -> Statements<'static> {
     let (kind, author) = match &entry.change {
         Change::NewMessage { message } => (encode::NEW_MESSAGE, message.sender_id),
         Change::MemberJoined { by, .. } => (encode::MEMBER_JOINED, *by),
@@ -281,20 +298,21 @@ fn bind_entry(mut row: Separated<'_, Sqlite, &'static str>, entry: &Entry) {
         Change::ConversationRenamed { title, .. } => Some(title.clone()),
         _ => None,
     };
-    row.push_bind(entry.conversation_id.as_uuid())
-        .push_bind(encode::number(entry.seq))
-        .push_bind(kind)
-        .push_bind(entry.at.as_millis())
-        .push_bind(author.as_uuid())
-        .push_bind(message.map(|message| message.id.as_uuid()))
-        .push_bind(message.map(|message| message.client_id.as_uuid()))
-        .push_bind(message.map(|message| message.body.clone()))
-        .push_bind(
+    statements
+        .bind(entry.conversation_id.as_uuid())
+        .bind(encode::number(entry.seq))
+        .bind(kind)
+        .bind(entry.at.as_millis())
+        .bind(author.as_uuid())
+        .bind(message.map(|message| message.id.as_uuid()))
+        .bind(message.map(|message| message.client_id.as_uuid()))
+        .bind(message.map(|message| message.body.clone()))
+        .bind(
             message
                 .and_then(|message| message.reply_to)
                 .map(MessageId::as_uuid),
         )
-        .push_bind(user.map(UserId::as_uuid))
-        .push_bind(role.map(encode::role))
-        .push_bind(title);
+        .bind(user.map(UserId::as_uuid))
+        .bind(role.map(encode::role))
+        .bind(title)
 }

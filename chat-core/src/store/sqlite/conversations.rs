@@ -2,51 +2,53 @@
 
 use sqlx::sqlite::SqliteRow;
 
-use super::{
-    SqliteStore, decode::Columns, encode, error::store_error, group_rows, transaction::Writing,
-};
+use super::{SqliteStore, decode::Columns, encode, error::store_error, group_rows};
 use crate::{
-    model::{ConversationId, Membership, Role, Seq, Timestamp, UserId},
+    model::{ConversationId, Membership, Seq, Timestamp, UserId},
     store::{ConversationStore, GroupRows, MemberRow, RowPlace, StoreError, StoredRow},
 };
 
-/// The rows that `$page` picks from the memberships `m` of user ?1 and their conversations `c`.
+/// The rows of user ?1 in the conversations that `$page` picks.
 ///
-/// What a row costs beyond that (its newest message, the count of unread ones) is paid for the picked ones only. The
-/// count stops one past `Unread::CAP`.
+/// What a row costs beyond being picked is paid for those only. The count of unread messages stops one past
+/// `Unread::CAP`.
 macro_rules! rows {
     ($page:literal) => {
         concat!(
             "
-    WITH page AS MATERIALIZED (
-        SELECT c.id AS row_id, c.kind AS conversation_kind, c.title AS conversation_title, c.direct_pair,
-            c.member_count, c.head_seq, c.last_message_seq, c.last_activity_at,
-            m.role AS my_role, m.read_seq, m.rev, m.pinned, m.muted, m.archived
-        FROM chat_members m CROSS JOIN chat_conversations c ON c.id = m.conversation_id
-        WHERE m.user_id = ?1 AND m.active = 1 AND ",
+    WITH page (row_id) AS MATERIALIZED (",
             $page,
             ")
-    SELECT page.*, e.*, (SELECT count(*) FROM (
-        SELECT 1 FROM chat_entries u
-        WHERE u.conversation_id = page.row_id AND u.seq > page.read_seq
-            AND u.kind = 0 AND u.author_id <> ?1 AND u.deleted_at IS NULL
-        LIMIT 1001)) AS unread
-    FROM page LEFT JOIN chat_entries e
-        ON e.conversation_id = page.row_id AND e.seq = page.last_message_seq
-    ORDER BY page.pinned DESC, page.last_activity_at DESC, page.row_id DESC"
+    SELECT row_id, c.kind AS conversation_kind, c.title AS conversation_title, c.direct_pair,
+        c.member_count, c.head_seq, c.last_message_seq, c.last_activity_at,
+        m.role AS my_role, m.read_seq, m.rev, m.pinned, m.muted, m.archived, e.*,
+        (SELECT count(*) FROM (
+            SELECT 1 FROM chat_entries u
+            WHERE u.conversation_id = row_id AND u.seq > m.read_seq
+                AND u.kind = 0 AND u.author_id <> ?1 AND u.deleted_at IS NULL
+            LIMIT 1001)) AS unread
+    FROM page
+    CROSS JOIN chat_members m ON m.conversation_id = row_id AND m.user_id = ?1 AND m.active = 1
+    CROSS JOIN chat_conversations c ON c.id = row_id
+    LEFT JOIN chat_entries e ON e.conversation_id = row_id AND e.seq = c.last_message_seq
+    ORDER BY m.pinned DESC, c.last_activity_at DESC, row_id DESC"
         )
     };
 }
 
+/// Whoever has many conversations has them all compared for a page: writing each one's activity beside every member, to
+/// read it in order, would cost a send as much as its conversation has members. It takes one read of an index and one of
+/// the conversations.
 pub(super) const ROWS: &str = rows!(
-    "(c.kind = 1 OR c.last_message_seq > 0 OR m.opened = 1)
+    "
+        SELECT c.id FROM chat_members m CROSS JOIN chat_conversations c ON c.id = m.conversation_id
+        WHERE m.user_id = ?1 AND m.active = 1 AND (c.kind = 1 OR c.last_message_seq > 0 OR m.opened = 1)
             AND (?2 IS NULL OR (m.pinned, c.last_activity_at, c.id) < (?2, ?3, ?4))
         ORDER BY m.pinned DESC, c.last_activity_at DESC, c.id DESC LIMIT ?5"
 );
 
 /// ?2 is a JSON array of ids in hexadecimal.
-pub(super) const ROWS_OF: &str =
-    rows!("m.conversation_id IN (SELECT unhex(value) FROM json_each(?2))");
+pub(super) const ROWS_OF: &str = rows!("SELECT DISTINCT unhex(value) FROM json_each(?2)");
 
 pub(super) const ROW_HEADS: &str = "
     SELECT c.id, c.head_seq, m.rev
@@ -73,6 +75,19 @@ pub(super) const MEMBERSHIP: &str = "
     SELECT user_id, role, read_seq FROM chat_members
     WHERE conversation_id = ?1 AND user_id = ?2 AND active = 1";
 
+/// Makes the conversation of a pair if there is none, and opens it to one of them.
+const DIRECT: &str = "BEGIN IMMEDIATE;
+    INSERT INTO chat_conversations (id, direct_pair, last_activity_at, member_count,
+        kind, head_seq, last_message_seq, owner_count)
+    VALUES (?, ?, ?, json_array_length(?), 0, 0, 0, 0) ON CONFLICT (direct_pair) DO NOTHING;
+    INSERT INTO chat_members (conversation_id, user_id, role, active, read_seq, rev)
+    SELECT c.id, unhex(j.value), 0, 1, 0, 1
+    FROM chat_conversations c CROSS JOIN json_each(?) j WHERE c.id = ?;
+    UPDATE chat_members SET opened = 1 WHERE user_id = ? AND opened = 0
+        AND conversation_id = (SELECT id FROM chat_conversations WHERE direct_pair = ?);
+    SELECT id FROM chat_conversations WHERE direct_pair = ?;
+    COMMIT";
+
 impl ConversationStore for SqliteStore {
     async fn direct(
         &self,
@@ -80,7 +95,26 @@ impl ConversationStore for SqliteStore {
         peer: UserId,
         at: Timestamp,
     ) -> Result<(ConversationId, bool), StoreError> {
-        self.open_direct(user, peer, at).await.map_err(store_error)
+        let new = ConversationId::new();
+        let pair = encode::direct_pair(user, peer);
+        let mut members = vec![user, peer];
+        members.dedup();
+        let members = encode::ids(members.iter().map(|id| id.as_uuid()));
+        let direct = sqlx::query(DIRECT)
+            .bind(new.as_uuid())
+            .bind(&pair)
+            .bind(at.as_millis())
+            .bind(&members)
+            .bind(&members)
+            .bind(new.as_uuid())
+            .bind(user.as_uuid())
+            .bind(&pair)
+            .bind(&pair);
+        let results = self.writer.run(direct).await?;
+        let row = results.iter().flatten().next();
+        let row = row.ok_or_else(|| StoreError::Corrupt("a conversation is not there".into()))?;
+        let id = Columns(row).conversation_id("id")?;
+        Ok((id, id == new))
     }
 
     async fn membership(
@@ -222,63 +256,5 @@ impl ConversationStore for SqliteStore {
         rows.iter()
             .map(|row| Columns(row).user_id("user_id"))
             .collect()
-    }
-}
-
-impl SqliteStore {
-    async fn open_direct(
-        &self,
-        user: UserId,
-        peer: UserId,
-        at: Timestamp,
-    ) -> sqlx::Result<(ConversationId, bool)> {
-        let pair = encode::direct_pair(user, peer);
-        let mut connection = Writing::acquire(&self.writer).await?;
-        let mut transaction = connection.begin().await?;
-        let present =
-            sqlx::query_scalar("SELECT id FROM chat_conversations WHERE direct_pair = ?1")
-                .bind(&pair)
-                .fetch_optional(&mut *transaction)
-                .await?;
-        let id = present.map_or_else(ConversationId::new, ConversationId::from_uuid);
-        if present.is_none() {
-            let members = if user == peer {
-                vec![user]
-            } else {
-                vec![user, peer]
-            };
-            sqlx::query(
-                "INSERT INTO chat_conversations (id, kind, direct_pair, head_seq, last_message_seq,
-                    last_activity_at, member_count, owner_count)
-                VALUES (?1, 0, ?2, 0, 0, ?3, ?4, 0)",
-            )
-            .bind(id.as_uuid())
-            .bind(&pair)
-            .bind(at.as_millis())
-            .bind(encode::number(members.len()))
-            .execute(&mut *transaction)
-            .await?;
-            for member in members {
-                sqlx::query(
-                    "INSERT INTO chat_members (conversation_id, user_id, role, active, read_seq, rev)
-                    VALUES (?1, ?2, ?3, 1, 0, 1)",
-                )
-                .bind(id.as_uuid())
-                .bind(member.as_uuid())
-                .bind(encode::role(Role::Member))
-                .execute(&mut *transaction)
-                .await?;
-            }
-        }
-        sqlx::query(
-            "UPDATE chat_members SET opened = 1
-            WHERE conversation_id = ?1 AND user_id = ?2 AND opened = 0",
-        )
-        .bind(id.as_uuid())
-        .bind(user.as_uuid())
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok((id, present.is_none()))
     }
 }

@@ -44,7 +44,12 @@ pub(super) fn hex(id: Uuid) -> String {
 
 /// Ids as a JSON array: a statement with a list stays the same however long the list is.
 pub(super) fn ids(ids: impl Iterator<Item = Uuid>) -> String {
-    list(ids.map(|id| Value::from(hex(id))).collect())
+    keys(ids.map(|id| [id]))
+}
+
+/// Keys of several ids, each as one string.
+pub(super) fn keys<const N: usize>(keys: impl Iterator<Item = [Uuid; N]>) -> String {
+    list(keys.map(|key| key.map(hex).concat().into()).collect())
 }
 
 /// Rows, or single values, as a JSON array.

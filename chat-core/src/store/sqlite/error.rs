@@ -4,8 +4,24 @@ use crate::store::StoreError;
 
 /// The primary result code, if SQLite itself failed.
 pub(super) fn primary_code(error: &sqlx::Error) -> Option<i32> {
-    let extended: i32 = error.as_database_error()?.code()?.parse().ok()?;
-    Some(extended & 0xff)
+    Some(extended_code(error)? & 0xff)
+}
+
+fn extended_code(error: &sqlx::Error) -> Option<i32> {
+    error.as_database_error()?.code()?.parse().ok()
+}
+
+/// Whether the operating system could not say that what was written is on the disk.
+pub(super) fn is_failed_sync(error: &sqlx::Error) -> bool {
+    const FILE: i32 = 1034;
+    const DIRECTORY: i32 = 1290;
+    matches!(extended_code(error), Some(FILE | DIRECTORY))
+}
+
+/// Whether the file beside the database that its connections share could not be made greater.
+pub(super) fn no_room_for_shared_memory(error: &sqlx::Error) -> bool {
+    const SHARED_MEMORY_SIZE: i32 = 4874;
+    extended_code(error) == Some(SHARED_MEMORY_SIZE)
 }
 
 /// Full disks, locks and lost connections pass; a value that cannot be read, or a broken constraint, does not.

@@ -3,7 +3,7 @@
 use sqlx::sqlite::SqliteRow;
 
 use super::{
-    SqliteStore, commit,
+    SqliteStore,
     decode::{Columns, check_dense},
     encode,
     error::store_error,
@@ -31,6 +31,7 @@ pub(super) const MESSAGES: &str = "
 
 impl MessageLog for SqliteStore {
     async fn epoch(&self) -> Result<StoreEpoch, StoreError> {
+        self.writer.check_disk()?;
         let epoch = sqlx::query_scalar("SELECT value FROM chat_meta WHERE key = 'epoch'")
             .fetch_one(&self.reader)
             .await;
@@ -41,7 +42,7 @@ impl MessageLog for SqliteStore {
         &self,
         writes: &[Write],
     ) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
-        commit::commit(&self.writer, writes).await
+        self.writer.commit(writes).await
     }
 
     async fn head(&self, conversation: ConversationId) -> Result<Option<Seq>, StoreError> {

@@ -17,6 +17,7 @@ use std::path::Path;
 
 pub use open::OpenError;
 use sqlx::SqlitePool;
+use transaction::Writer;
 
 use crate::store::StoreError;
 
@@ -27,16 +28,18 @@ use crate::store::StoreError;
 /// process at a time may use it; [`MessageLog::commit`](crate::store::MessageLog::commit) of two would exclude each
 /// other, but neither would hear of the other's entries.
 ///
+/// When the disk fails to keep what was written (a failed `fsync`), nothing more is written: every write is refused with
+/// [`StoreError::DiskFailed`], and so is [`MessageLog::epoch`](crate::store::MessageLog::epoch), by which the engine
+/// tells whether it is ready. Reads go on. What was acknowledged before is there when the database is opened again.
+///
 /// Whoever restores an older backup deletes the row `epoch` of `chat_meta` in it. The next opening makes a new one, and
 /// clients know that what they remember is void.
 ///
 /// Clones are handles to the same pools.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
-    writer: SqlitePool,
+    writer: Writer,
     reader: SqlitePool,
-    /// The pools were made here, so they are closed here.
-    owned: bool,
 }
 
 impl SqliteStore {
@@ -46,9 +49,8 @@ impl SqliteStore {
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
         let (writer, reader) = open::file(path).await?;
         Ok(Self {
-            writer,
+            writer: Writer::new(writer, true),
             reader,
-            owned: true,
         })
     }
 
@@ -56,9 +58,8 @@ impl SqliteStore {
     pub async fn in_memory() -> Result<Self, OpenError> {
         let pool = open::in_memory().await?;
         Ok(Self {
-            writer: pool.clone(),
+            writer: Writer::new(pool.clone(), true),
             reader: pool,
-            owned: true,
         })
     }
 
@@ -69,9 +70,8 @@ impl SqliteStore {
     pub async fn new(pool: SqlitePool) -> Result<Self, OpenError> {
         open::prepare(&pool).await?;
         Ok(Self {
-            writer: pool.clone(),
+            writer: Writer::new(pool.clone(), false),
             reader: pool,
-            owned: false,
         })
     }
 
@@ -81,7 +81,7 @@ impl SqliteStore {
     /// there may be only one.
     #[must_use]
     pub fn writer(&self) -> &SqlitePool {
-        &self.writer
+        self.writer.pool()
     }
 
     /// The connections to read through. They refuse to write where the store made them itself.
@@ -93,14 +93,14 @@ impl SqliteStore {
     /// Moves what is in the write-ahead log into the database file and closes the connections; a pool that was given to
     /// [`SqliteStore::new`] stays open. Calls after this fail with [`StoreError::Unavailable`].
     pub async fn close(&self) -> Result<(), StoreError> {
-        if !self.owned {
+        if !self.writer.is_owned() {
             return Ok(());
         }
         self.reader.close().await;
         let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(&self.writer)
+            .execute(self.writer())
             .await;
-        self.writer.close().await;
+        self.writer().close().await;
         checkpoint.map(drop).map_err(error::store_error)
     }
 }

@@ -12,7 +12,10 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{error::primary_code, transaction::is_usable};
+use super::{
+    error::{no_room_for_shared_memory, primary_code},
+    transaction::is_usable,
+};
 use crate::model::StoreEpoch;
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -20,7 +23,10 @@ const READERS: u32 = 4;
 
 /// The history of this schema, in a table of its own: others may keep theirs in the same database.
 const MIGRATIONS_TABLE: &str = "chat_migrations";
-const MIGRATIONS: [(&str, &str); 1] = [("log", include_str!("migrations/0001_log.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("log", include_str!("migrations/0001_log.sql")),
+    ("list", include_str!("migrations/0002_list.sql")),
+];
 
 /// Why a database cannot be used. None of these changes anything in it.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +46,22 @@ pub enum OpenError {
     /// The file is something else, or damaged.
     #[error("{} is not a SQLite database, or it is damaged; it was left as it is", path.display())]
     NotADatabase {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: sqlx::Error,
+    },
+    /// There is no room on the disk for what has to be written to open it.
+    #[error("the disk of {} is full: make room, then start again", path.display())]
+    DiskFull {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: sqlx::Error,
+    },
+    /// The disk cannot be read or written.
+    #[error("the disk of {} fails: check it, then start again", path.display())]
+    DiskFailed {
         /// The file.
         path: PathBuf,
         /// What SQLite says.
@@ -174,11 +196,16 @@ async fn migrate(pool: &SqlitePool) -> Result<(), MigrateError> {
 /// Says what an error that SQLite gave while opening means for this file.
 fn about(path: &Path, source: sqlx::Error) -> OpenError {
     const READ_ONLY: i32 = 8;
+    const IO: i32 = 10;
     const CORRUPT: i32 = 11;
+    const FULL: i32 = 13;
     const CANNOT_OPEN: i32 = 14;
     const NOT_A_DATABASE: i32 = 26;
     let path = path.to_owned();
     match primary_code(&source) {
+        Some(FULL) => OpenError::DiskFull { path, source },
+        Some(IO) if no_room_for_shared_memory(&source) => OpenError::DiskFull { path, source },
+        Some(IO) => OpenError::DiskFailed { path, source },
         Some(CORRUPT | NOT_A_DATABASE) => OpenError::NotADatabase { path, source },
         Some(READ_ONLY | CANNOT_OPEN) => OpenError::Inaccessible { path, source },
         _ => OpenError::Failed(source),

@@ -3,16 +3,17 @@
 use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 
-use super::{SqliteStore, decode::Columns, encode, error::store_error, transaction::Writing};
+use super::{SqliteStore, decode::Columns, encode, error::store_error};
 use crate::{
     model::{Timestamp, UserId},
     store::{PresenceStore, StoreError},
 };
 
-const SET_LAST_SEEN: &str = "
+const SET_LAST_SEEN: &str = "BEGIN IMMEDIATE;
     INSERT INTO chat_last_seen (user_id, at)
     SELECT unhex(value ->> 0), value ->> 1 FROM json_each(?1) WHERE true
-    ON CONFLICT (user_id) DO UPDATE SET at = excluded.at WHERE excluded.at > at";
+    ON CONFLICT (user_id) DO UPDATE SET at = excluded.at WHERE excluded.at > at;
+    COMMIT";
 
 pub(super) const LAST_SEEN: &str = "
     SELECT user_id, at FROM chat_last_seen WHERE user_id IN (SELECT unhex(value) FROM json_each(?1))";
@@ -26,7 +27,10 @@ impl PresenceStore for SqliteStore {
             .iter()
             .map(|(user, at)| json!([encode::hex(user.as_uuid()), at.as_millis()]));
         let seen = encode::list(seen.collect());
-        self.note_last_seen(&seen).await.map_err(store_error)
+        self.writer
+            .run(sqlx::query(SET_LAST_SEEN).bind(seen))
+            .await?;
+        Ok(())
     }
 
     async fn last_seen(&self, users: &[UserId]) -> Result<Vec<(UserId, Timestamp)>, StoreError> {
@@ -38,17 +42,5 @@ impl PresenceStore for SqliteStore {
         let seen =
             |row: &SqliteRow| Ok((Columns(row).user_id("user_id")?, Columns(row).time("at")?));
         rows.iter().map(seen).collect()
-    }
-}
-
-impl SqliteStore {
-    async fn note_last_seen(&self, seen: &str) -> sqlx::Result<()> {
-        let mut connection = Writing::acquire(&self.writer).await?;
-        let mut transaction = connection.begin().await?;
-        sqlx::query(SET_LAST_SEEN)
-            .bind(seen)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await
     }
 }
