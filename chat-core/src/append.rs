@@ -112,6 +112,10 @@ impl Committer {
             let since = oldest.since;
             let (writes, askers): (Vec<_>, Vec<_>) =
                 batch.drain(..).map(|w: Waiting| (w.write, w.done)).unzip();
+            #[cfg(test)]
+            let askers = crate::simulation::bug::acknowledge_early(&writes, askers);
+            #[cfg(test)]
+            self.publish(crate::simulation::bug::publish_early(&writes));
             match self.store.commit(&writes, since).await {
                 Ok(results) => self.settle(&writes, askers, results),
                 Err(error) => self.fail(&writes, askers, error),
@@ -136,6 +140,7 @@ impl Committer {
         results: Vec<Result<Committed, Refusal>>,
     ) {
         let mut appended = Vec::with_capacity(results.len());
+        let mut again = Vec::new();
         let mut read = Vec::new();
         for ((write, asker), result) in writes.iter().zip(askers).zip(results) {
             match &result {
@@ -143,10 +148,9 @@ impl Committer {
                 Ok(Committed::Read(cursor)) if cursor.moved => {
                     read.push((write.conversation_id, write.author, cursor.seq));
                 }
-                // It is in the log, perhaps through a commit whose answer never came: then nobody was told.
-                Ok(Committed::Repeated(message)) => {
-                    self.hub.reaches(write.conversation_id, message.seq);
-                }
+                // It is in the log, perhaps through a commit whose answer never came: then nobody was told, here or
+                // elsewhere. Whoever knows it drops it.
+                Ok(Committed::Repeated(message)) => again.push(Entry::of_message(message)),
                 Ok(Committed::Unchanged) => self.hub.suspect(write.conversation_id),
                 _ => {}
             }
@@ -154,6 +158,7 @@ impl Committer {
             let _ = asker.send(Ok(result));
         }
         self.publish(appended);
+        self.publish_again(again);
         self.tell_of_reading(read);
     }
 
@@ -185,6 +190,15 @@ impl Committer {
         self.hub.deliver(&entries);
         for entry in entries {
             self.policy.on_entry(&entry);
+            self.tell_others(Notice::Entry {
+                entry: Box::new(entry),
+            });
+        }
+    }
+
+    fn publish_again(&self, entries: Vec<Entry>) {
+        self.hub.deliver(&entries);
+        for entry in entries {
             self.tell_others(Notice::Entry {
                 entry: Box::new(entry),
             });

@@ -1,6 +1,6 @@
 //! The handle that an embedder holds: everything a chat can be asked.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     builder::Builder,
@@ -13,6 +13,7 @@ use crate::{
     },
     protocol::rest::{Events, RowChanges},
     session::Session,
+    source::HashMap,
     store::{Act, Around, Committed, RowPlace, StoredRow, Write},
 };
 

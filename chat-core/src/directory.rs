@@ -1,12 +1,13 @@
 //! Who the users are: the embedder's to say.
 
-use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 
 use crate::{
     limits::Limits,
     model::{Profile, UserId},
+    source::HashMap,
     store::StoreError,
 };
 
@@ -82,7 +83,7 @@ impl AnyDirectory {
         users.sort_unstable();
         users.dedup();
         if users.is_empty() {
-            return Ok(HashMap::new());
+            return Ok(HashMap::default());
         }
         let profiles = timeout(self.patience, self.directory.profiles(&users))
             .await

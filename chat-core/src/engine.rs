@@ -1,7 +1,6 @@
 //! What all handles and sessions share, and the tasks that keep it going.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -18,6 +17,7 @@ use crate::{
     limits::Limits,
     model::{ConversationId, NodeId, Profile, Row, StoreEpoch, UserId},
     presence::Presences,
+    source::HashMap,
     store::{AnyStore, StoredRow},
     typing::Typing,
 };

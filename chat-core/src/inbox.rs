@@ -1,7 +1,7 @@
 //! Where others leave marks for a session: what moved, by key, each held once.
 
 use std::{
-    collections::{HashMap, HashSet, hash_map::Entry},
+    collections::hash_map::Entry,
     mem,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::{
     model::{Conversation, ConversationId, Mine, Presence, Seq, Unread, UserId},
     room::Attachment,
+    source::{HashMap, HashSet},
 };
 
 /// The end of a session that others reach: they leave marks here, and the session looks.
@@ -124,6 +125,13 @@ impl Inbox {
         mem::take(&mut marks.closed)
     }
 
+    /// How many marks wait.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        let marks = self.marks.lock();
+        marks.moved.len() + marks.signals.as_ref().map_or(0, |signals| signals.len())
+    }
+
     /// Ready when something is marked; else the task is woken by the next mark.
     pub(crate) fn poll_marked(&self, context: &Context<'_>) -> Poll<()> {
         let mut marks = self.marks.lock();
@@ -161,6 +169,11 @@ impl Marks {
 }
 
 impl Signals {
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len() + self.reads.len() + self.presence.len() + self.typing.len()
+    }
+
     /// A row that was known is set aside by a change, but not the other way round: it may have been looked up before.
     fn mark_row(&mut self, conversation: ConversationId, mark: RowMark) {
         let room = self.rows.len() < KNOWN_ROWS;

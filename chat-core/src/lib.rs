@@ -89,6 +89,9 @@ mod presence;
 pub mod protocol;
 mod room;
 mod session;
+#[cfg(test)]
+mod simulation;
+mod source;
 pub mod store;
 #[cfg(all(feature = "testing", feature = "postgres"))]
 pub mod testing;

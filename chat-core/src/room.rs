@@ -1,7 +1,6 @@
 //! The part of a conversation's log that this node holds in memory, and who follows it.
 
 use std::{
-    collections::HashSet,
     mem,
     sync::{
         Arc,
@@ -18,11 +17,12 @@ use crate::{
     inbox::Inbox,
     limits::Limits,
     model::{ConversationId, Seq, UserId},
+    source::HashSet,
     window::{Budget, Pushed, Reading, Window},
 };
 
 /// The most sessions that are told in one go.
-const CROWD: usize = 128;
+const CROWD: usize = if cfg!(test) { 3 } else { 128 };
 
 /// A window on one log, and the sessions whose cursors move along it.
 #[derive(Debug)]
@@ -233,6 +233,11 @@ impl Room {
         if let Some(known) = &mut members.known {
             change(known);
         }
+    }
+
+    /// Takes back [`forget_members`](Self::forget_members), unless they were learned since.
+    pub(crate) fn remember_members(&self, known: HashSet<UserId>) {
+        self.members.lock().known.get_or_insert(known);
     }
 
     /// Forgets who the members are: entries that might have changed them were passed over.

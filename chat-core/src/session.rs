@@ -1,11 +1,6 @@
 //! One connected client: cursors on logs, changed keys, and the next batch of frames.
 
-use std::{
-    collections::{HashMap, HashSet, VecDeque},
-    future::poll_fn,
-    mem,
-    sync::Arc,
-};
+use std::{collections::VecDeque, future::poll_fn, mem, sync::Arc};
 
 use tokio::time::{Instant, timeout_at};
 
@@ -18,6 +13,7 @@ use crate::{
     model::{ConversationId, Row, Seq, SessionId, UserId},
     protocol::Signal,
     room::Attachment,
+    source::{HashMap, HashSet},
     window::{Budget, Reading},
 };
 
@@ -64,6 +60,8 @@ pub struct Session {
     engine: Arc<Engine>,
     inbox: Arc<Inbox>,
     joined: HashMap<ConversationId, Arc<Attachment>>,
+    /// Conversations that this session no longer follows because of a removal, and has not been told of.
+    removed: HashSet<ConversationId>,
     watched: HashSet<UserId>,
     typing_in: HashSet<ConversationId>,
     /// Rooms to look into.
@@ -78,6 +76,12 @@ pub struct Session {
     said_goodbye: bool,
 }
 
+/// Changed rows as the store knew them at some time; a row that is not there is gone.
+struct LookedUp {
+    as_of: Instant,
+    rows: Vec<(ConversationId, Option<Row>)>,
+}
+
 impl Session {
     pub(crate) fn open(engine: Arc<Engine>, user_id: UserId) -> Self {
         let inbox = Arc::new(Inbox::new(user_id));
@@ -87,13 +91,14 @@ impl Session {
             id: SessionId::new(),
             engine,
             inbox,
-            joined: HashMap::new(),
-            watched: HashSet::new(),
-            typing_in: HashSet::new(),
+            joined: HashMap::default(),
+            removed: HashSet::default(),
+            watched: HashSet::default(),
+            typing_in: HashSet::default(),
             moved: Vec::new(),
             behind: VecDeque::new(),
             signals: Signals::default(),
-            rows_told: HashMap::new(),
+            rows_told: HashMap::default(),
             ready: Batch::default(),
             closed: false,
             said_goodbye: false,
@@ -163,9 +168,12 @@ impl Session {
             }
             Some(after) => (after, false),
         };
+        #[cfg(test)]
+        let cursor = crate::simulation::bug::resume_after(cursor);
         let attachment = attaching.joined();
         attachment.set_cursor(cursor);
         attachment.mark();
+        self.removed.remove(&conversation);
         if let Some(previous) = self.joined.insert(conversation, attachment) {
             previous.room.detach(&previous);
         }
@@ -199,6 +207,7 @@ impl Session {
     /// Follows a conversation no longer.
     pub fn leave(&mut self, conversation: ConversationId) {
         self.stop_typing(conversation);
+        self.removed.remove(&conversation);
         if let Some(attachment) = self.joined.remove(&conversation) {
             attachment.room.detach(&attachment);
         }
@@ -281,12 +290,15 @@ impl Session {
     pub async fn next(&mut self) -> Result<Batch, Error> {
         loop {
             self.closed |= self.inbox.take_marks(&mut self.moved, &mut self.signals);
+            // What waits for the store comes before anything is taken out: a call that is dropped leaves nothing half told.
+            let looked_up = self.look_up_rows().await;
             self.read_windows();
             self.render_signals();
-            if let Err(error) = self.render_rows().await
-                && self.ready.is_empty()
-            {
-                return Err(error);
+            self.render_known_rows();
+            match looked_up {
+                Ok(rows) => self.render_rows(rows),
+                Err(error) if self.ready.is_empty() => return Err(error),
+                Err(_) => {}
             }
             if self.ready.is_empty() {
                 self.read_store().await?;
@@ -299,6 +311,13 @@ impl Session {
             }
             self.wait().await;
         }
+    }
+
+    /// How many keys and rooms wait to be told.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        let marks = self.moved.len() + self.behind.len() + self.signals.len();
+        marks + self.inbox.held() + self.ready.len()
     }
 
     /// Ends the session with a goodbye: if it was the user's last one, they are offline at once.
@@ -381,7 +400,7 @@ impl Session {
         Ok(())
     }
 
-    /// Drops what is held for a room that let this session go.
+    /// Drops what is held for a room that let this session go, which is told with the row.
     fn forget(&mut self, attachment: &Arc<Attachment>) {
         let conversation = attachment.room.id;
         if self
@@ -389,8 +408,9 @@ impl Session {
             .get(&conversation)
             .is_some_and(|joined| Arc::ptr_eq(joined, attachment))
         {
-            self.stop_typing(conversation);
-            self.joined.remove(&conversation);
+            self.leave(conversation);
+            self.removed.insert(conversation);
+            self.signals.rows.insert(conversation, RowMark::Changed);
         }
     }
 
@@ -417,27 +437,59 @@ impl Session {
         }
     }
 
-    /// Renders the changed rows whose time has come; those that must be looked up, with one look at the store.
-    async fn render_rows(&mut self) -> Result<(), Error> {
-        if self.signals.rows.is_empty() {
-            return Ok(());
+    /// Looks up the changed rows whose time has come, all with one look at the store. A row that is not there is gone.
+    async fn look_up_rows(&mut self) -> Result<LookedUp, Error> {
+        let as_of = Instant::now();
+        self.rows_told.retain(|_, told| told.matters(as_of));
+        let changed = self.signals.rows.iter().filter_map(|(id, mark)| {
+            let due = self.is_row_due(*id, as_of) && !self.may_tell_known(*id, mark);
+            due.then_some(*id)
+        });
+        let ids: Vec<_> = changed.take(ROWS_AT_ONCE).collect();
+        let rows = self.engine.rows_of(self.user_id(), &ids).await?;
+        let found = |id| rows.iter().find(|row| row.conversation.id == id).cloned();
+        let rows = ids.into_iter().map(|id| (id, found(id))).collect();
+        Ok(LookedUp { as_of, rows })
+    }
+
+    fn is_row_due(&self, conversation: ConversationId, now: Instant) -> bool {
+        let told = self.rows_told.get(&conversation);
+        told.is_none_or(|told| told.next <= now)
+    }
+
+    /// Whether a row is known, and not from before what was told last.
+    fn may_tell_known(&self, conversation: ConversationId, mark: &RowMark) -> bool {
+        let told = self.rows_told.get(&conversation);
+        match mark {
+            RowMark::Changed => false,
+            RowMark::Known { as_of, .. } => told.is_none_or(|told| told.as_of < *as_of),
         }
-        let now = Instant::now();
-        self.rows_told.retain(|_, told| told.matters(now));
-        let mut to_look_up = Vec::new();
-        let mut known = Vec::new();
-        for (id, mark) in &self.signals.rows {
-            let told = self.rows_told.get(id);
-            match mark {
-                _ if told.is_some_and(|told| told.next > now) => {}
-                RowMark::Known { as_of, .. } if told.is_none_or(|told| told.as_of < *as_of) => {
-                    known.push(*id);
-                }
-                // Changed, or known from before what was told last.
-                _ if to_look_up.len() < ROWS_AT_ONCE => to_look_up.push(*id),
-                _ => {}
+    }
+
+    fn render_rows(&mut self, looked_up: LookedUp) {
+        for (conversation_id, row) in looked_up.rows {
+            self.signals.rows.remove(&conversation_id);
+            if let Some(row) = row {
+                self.tell_row(row, looked_up.as_of);
+            } else {
+                // The store knows before the entry that says so has come here.
+                self.leave(conversation_id);
+                self.ready
+                    .push(Frame::of_signal(&Signal::ConversationRemoved {
+                        conversation_id,
+                    }));
             }
         }
+    }
+
+    /// Renders the rows whose time has come that were looked up for this session.
+    fn render_known_rows(&mut self) {
+        let now = Instant::now();
+        let known = self.signals.rows.iter().filter_map(|(id, mark)| {
+            let due = self.is_row_due(*id, now) && self.may_tell_known(*id, mark);
+            due.then_some(*id)
+        });
+        let known: Vec<_> = known.collect();
         for id in known {
             if let Some(RowMark::Known {
                 as_of,
@@ -455,25 +507,24 @@ impl Session {
                 self.tell_row(row, as_of);
             }
         }
-        if to_look_up.is_empty() {
-            return Ok(());
+    }
+
+    /// Whoever was removed and added again while nothing was told does not follow any more, and has to join anew.
+    fn tell_of_removal(&mut self, conversation_id: ConversationId) {
+        let joined = self.joined.get(&conversation_id);
+        if let Some(detached) = joined.filter(|it| it.is_detached()).cloned() {
+            self.forget(&detached);
         }
-        let rows = self.engine.rows_of(self.user_id(), &to_look_up).await?;
-        for id in to_look_up {
-            self.signals.rows.remove(&id);
-            match rows.iter().find(|row| row.conversation.id == id) {
-                Some(row) => self.tell_row(row.clone(), now),
-                None => self
-                    .ready
-                    .push(Frame::of_signal(&Signal::ConversationRemoved {
-                        conversation_id: id,
-                    })),
-            }
+        if self.removed.remove(&conversation_id) {
+            self.ready
+                .push(Frame::of_signal(&Signal::ConversationRemoved {
+                    conversation_id,
+                }));
         }
-        Ok(())
     }
 
     fn tell_row(&mut self, row: Row, as_of: Instant) {
+        self.tell_of_removal(row.conversation.id);
         let limits = &self.engine.limits;
         let now = Instant::now();
         let told = Told {

@@ -1,9 +1,6 @@
 //! Who is typing where: forgotten by itself, told at most once a second a conversation.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -12,6 +9,7 @@ use crate::{
     hub::Hub,
     limits::Limits,
     model::{ConversationId, UserId},
+    source::HashMap,
 };
 
 /// Who is typing, on this node.

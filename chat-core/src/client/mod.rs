@@ -57,6 +57,8 @@ mod outbox;
 mod reconnect;
 mod rest;
 mod sign_in;
+#[cfg(test)]
+pub(crate) mod simulated;
 mod socket;
 mod sync;
 mod task;

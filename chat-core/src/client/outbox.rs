@@ -1,11 +1,14 @@
 //! Messages that wait to be accepted, in order for each conversation.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::VecDeque,
     time::{Duration, Instant},
 };
 
-use crate::model::{ClientId, ConversationId, Draft};
+use crate::{
+    model::{ClientId, ConversationId, Draft},
+    source::{HashMap, HashSet},
+};
 
 /// The most messages that may wait.
 pub(super) const CAPACITY: usize = 10_000;

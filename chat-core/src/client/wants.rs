@@ -1,9 +1,12 @@
 //! What the application asked for since it was last looked at, merged so that it cannot grow without bound.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::outbox;
-use crate::model::{ClientId, ConversationId, Draft, Seq, UserId};
+use crate::{
+    model::{ClientId, ConversationId, Draft, Seq, UserId},
+    source::HashMap,
+};
 
 /// Calls of [`Live`](super::Live) that were not carried out yet.
 #[derive(Debug, Default)]

@@ -14,6 +14,7 @@ use super::{Hub, STORE_RETRY, unless_corrupt};
 use crate::{
     model::{ConversationId, Seq, UserId},
     room::Room,
+    source::HashSet,
     store::StoreError,
 };
 
@@ -113,8 +114,17 @@ impl Hub {
     }
 
     /// Entries were passed over, and somebody's leaving may be among them.
-    async fn let_former_members_go(&self, room: &Room) -> Result<(), StoreError> {
+    async fn let_former_members_go(
+        &self,
+        room: &Room,
+        before: &HashSet<UserId>,
+    ) -> Result<(), StoreError> {
         self.learn_members(room).await?;
+        let present = room.with_members(HashSet::clone).unwrap_or_default();
+        // They need not follow to have it in their lists.
+        for user in before.difference(&present) {
+            self.row_changed(room.id, *user);
+        }
         for user in room.strangers() {
             // Not known as a member yet, perhaps, because their joining is still on its way.
             if self.store.membership(room.id, user).await?.is_none() {
@@ -123,6 +133,17 @@ impl Hub {
             }
         }
         Ok(())
+    }
+
+    /// What was read did not extend the room. Trying on would be for ever.
+    fn without_progress(&self, room: &Arc<Room>, known: Seq) -> Result<(), StoreError> {
+        let present = self.existing_room(room.id);
+        if present.is_none_or(|present| !Arc::ptr_eq(&present, room)) {
+            // It was retired meanwhile; another one that took its place began with the log's head.
+            return Ok(());
+        }
+        let what = format!("the log of {} does not go on after {known}", room.id);
+        Err(StoreError::Corrupt(what))
     }
 
     async fn catch_up(&self, room: &Arc<Room>) -> Result<(), StoreError> {
@@ -137,9 +158,14 @@ impl Hub {
                 return Ok(());
             }
             if head - known > self.limits.window_entries as u64 {
-                room.learn_head(head);
+                // Before the head is learned: when the store fails here, all of this is done again.
+                let before = room.with_members(HashSet::clone).unwrap_or_default();
                 room.forget_members();
-                self.let_former_members_go(room).await?;
+                if let Err(error) = self.let_former_members_go(room, &before).await {
+                    room.remember_members(before);
+                    return Err(error);
+                }
+                room.learn_head(head);
                 self.announce(room);
                 self.rows_changed(room.id);
                 return Ok(());
@@ -149,6 +175,9 @@ impl Hub {
                 .entries_after(room.id, known, REPAIR_PAGE)
                 .await?;
             self.deliver(&missing);
+            if room.head() == Some(known) {
+                return self.without_progress(room, known);
+            }
         }
     }
 }

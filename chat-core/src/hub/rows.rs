@@ -1,11 +1,6 @@
 //! Tells the members who are here that a row of their list changed, at a pace that the store can follow.
 
-use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    mem,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, mem, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::{
@@ -19,11 +14,12 @@ use crate::{
     herald::behind_those_who_are_ready,
     inbox::{Inbox, RowMark},
     model::{Conversation, ConversationId, Mine, Unread, UserId},
+    source::{HashMap, HashSet},
     store::StoreError,
 };
 
 /// From how many sessions on a row is looked up for all of them together instead of by each.
-const CROWD: usize = 8;
+const CROWD: usize = if cfg!(test) { 3 } else { 8 };
 /// How many members are looked up at once.
 const CROWD_PAGE: usize = 500;
 /// How many of them are told at once: each renders the row, and small rooms must not wait for many of these.

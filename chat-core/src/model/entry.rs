@@ -75,6 +75,18 @@ impl Entry {
         "conversation_renamed",
     ];
 
+    /// The entry that a message is.
+    pub(crate) fn of_message(message: &Message) -> Self {
+        Self {
+            conversation_id: message.conversation_id,
+            seq: message.seq,
+            at: message.created_at,
+            change: Change::NewMessage {
+                message: message.clone(),
+            },
+        }
+    }
+
     /// The message, if this entry is one.
     #[must_use]
     pub fn message(&self) -> Option<&Message> {

@@ -17,7 +17,7 @@ macro_rules! id {
             #[must_use]
             #[expect(clippy::new_without_default, reason = "two new ids are never equal, which Default would suggest")]
             pub fn new() -> Self {
-                Self(Uuid::now_v7())
+                Self(crate::source::uuid())
             }
 
             /// Takes an identifier that was made elsewhere.

@@ -12,7 +12,7 @@ impl Timestamp {
     /// The present, by this machine's clock.
     #[must_use]
     pub fn now() -> Self {
-        Self(jiff::Timestamp::now().as_millisecond())
+        Self(crate::source::unix_millis())
     }
 
     /// From milliseconds since 1970, clamped to the years 1 to 9999.

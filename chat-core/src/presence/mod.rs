@@ -1,10 +1,6 @@
 //! Who is there: users by their sessions, with a grace for broken connections, and when they were last seen.
 
-use std::{
-    collections::{HashMap, HashSet},
-    mem,
-    sync::Arc,
-};
+use std::{mem, sync::Arc};
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -13,6 +9,7 @@ use crate::{
     inbox::Inbox,
     limits::Limits,
     model::{Presence, Status, Timestamp, UserId},
+    source::{HashMap, HashSet},
     store::{AnyStore, StoreError},
 };
 
@@ -73,6 +70,10 @@ impl Presences {
             return;
         };
         there.sessions = there.sessions.saturating_sub(1);
+        #[cfg(test)]
+        if crate::simulation::bug::active(crate::simulation::bug::Bug::GhostPresence) {
+            return;
+        }
         if there.sessions > 0 {
             return;
         }
@@ -109,7 +110,7 @@ impl Presences {
     pub(crate) async fn of(&self, users: &[UserId]) -> Result<Vec<Presence>, StoreError> {
         let absent = self.absent(users);
         let seen: HashMap<_, _> = match absent.as_slice() {
-            [] => HashMap::new(),
+            [] => HashMap::default(),
             absent => self.store.last_seen(absent).await?.into_iter().collect(),
         };
         let state = self.state.lock();

@@ -1,11 +1,12 @@
 //! The conversation list: read whole once, then kept current by what changed.
 
-use std::collections::{HashMap, HashSet, hash_map};
+use std::collections::hash_map;
 
 use super::{Call, CallId, Event};
 use crate::{
     model::{ConversationId, Row, Seq},
     protocol::rest::{Page, RowChanges},
+    source::{HashMap, HashSet},
 };
 
 /// The most rows that are named in one question for changes; a longer list is read whole again.
@@ -91,8 +92,8 @@ impl List {
             } else {
                 What::Changes
             },
-            updated: HashSet::new(),
-            removed: HashSet::new(),
+            updated: HashSet::default(),
+            removed: HashSet::default(),
         });
         if whole {
             return Call::Page { cursor: None };

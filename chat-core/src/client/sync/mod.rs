@@ -12,7 +12,7 @@ mod simulation;
 mod typing;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -34,6 +34,7 @@ use crate::{
         ErrorCode, Problem,
         rest::{Events, Page, RowChanges},
     },
+    source::HashMap,
 };
 
 /// A question to the server over REST, so that its answer can be told from that to an earlier one.
@@ -162,7 +163,7 @@ impl State {
             reads: Reads::default(),
             typing: Typing::default(),
             watched: Vec::new(),
-            asked: HashMap::new(),
+            asked: HashMap::default(),
             last_number: 0,
             outputs: VecDeque::new(),
         };

@@ -1,11 +1,11 @@
 //! My read cursors: the highest of each conversation, told at most once a second.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use crate::model::{ConversationId, Seq};
+use crate::{
+    model::{ConversationId, Seq},
+    source::HashMap,
+};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 

@@ -1,6 +1,6 @@
 //! What this connection is told: the difference between what is wanted and what it was told already.
 
-use std::{collections::HashSet, time::Instant};
+use std::time::Instant;
 
 use serde_json::to_string as encode;
 
@@ -12,6 +12,7 @@ use super::{
 use crate::{
     model::{ConversationId, UserId},
     protocol::{ClientCommand, ClientFrame, ErrorCode, Problem},
+    source::HashSet,
 };
 
 /// Fetches of missing entries at one time.
@@ -146,7 +147,7 @@ impl State {
     }
 
     pub(super) fn watch(&mut self, mut users: Vec<UserId>) {
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::default();
         users.retain(|user| seen.insert(*user));
         if users != self.watched {
             self.watched = users;

@@ -1,11 +1,8 @@
 //! My own typing: told at once, repeated no more often than the server asks for.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use crate::model::ConversationId;
+use crate::{model::ConversationId, source::HashMap};
 
 #[derive(Debug, Default)]
 pub(super) struct Typing(HashMap<ConversationId, Instant>);

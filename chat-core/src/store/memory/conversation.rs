@@ -155,6 +155,8 @@ impl StoredConversation {
 
     fn send(&mut self, write: &Write, id: MessageId, draft: &Draft) -> Result<Committed, Refusal> {
         let send = (write.author, draft.client_id);
+        #[cfg(test)]
+        let send = crate::simulation::bug::forget_client_id(send);
         if let Some(earlier) = self.sends.get(&send).and_then(|seq| self.message(*seq)) {
             let same = earlier.body == draft.body && earlier.reply_to == draft.reply_to;
             return if same {
@@ -420,7 +422,10 @@ impl StoredConversation {
         let unread =
             after.filter(|message| message.sender_id != user && message.deleted_at.is_none());
         let enough = usize::try_from(Unread::CAP + 1).unwrap_or(usize::MAX);
-        Unread::from_count(count(unread.take(enough)), 0)
+        let unread = count(unread.take(enough));
+        #[cfg(test)]
+        let unread = crate::simulation::bug::double_unread(unread);
+        Unread::from_count(unread, 0)
     }
 
     fn peer_of(&self, user: UserId) -> Option<UserId> {
