@@ -1,18 +1,17 @@
 //! Where others leave marks for a session: what moved, by key, each held once.
 
 use std::{
-    collections::hash_map::Entry,
     mem,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
 
 use parking_lot::Mutex;
-use tokio::time::Instant;
 
 use crate::{
-    model::{Conversation, ConversationId, Mine, Presence, Seq, Unread, UserId},
+    model::{ConversationId, Presence, Seq, UserId},
     room::Attachment,
+    row_marks::{RowMark, RowMarks},
     source::{HashMap, HashSet},
 };
 
@@ -35,30 +34,11 @@ struct Marks {
 /// Keys of state and ephemera that changed. Each is held once, so their number is bounded by what there is.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
-    pub(crate) rows: HashMap<ConversationId, RowMark>,
+    pub(crate) rows: RowMarks,
     pub(crate) reads: HashMap<(ConversationId, UserId), Seq>,
     pub(crate) presence: HashMap<UserId, Presence>,
     pub(crate) typing: HashSet<ConversationId>,
 }
-
-/// What is known of a row that changed.
-#[derive(Clone, Debug)]
-pub(crate) enum RowMark {
-    /// That it did: the session is to look it up.
-    Changed,
-    /// How it is now.
-    Known {
-        /// When it was asked for.
-        as_of: Instant,
-        conversation: Arc<Conversation>,
-        me: Mine,
-        unread: Unread,
-    },
-}
-
-/// The most rows that are kept for a session which does not look, so that it costs little however long its list is. Of
-/// more it is kept only that they changed.
-const KNOWN_ROWS: usize = 256;
 
 impl Inbox {
     pub(crate) fn new(user_id: UserId) -> Self {
@@ -77,7 +57,7 @@ impl Inbox {
     }
 
     pub(crate) fn mark_row(&self, conversation: ConversationId, mark: RowMark) {
-        self.leave_mark(|marks| marks.signals().mark_row(conversation, mark));
+        self.leave_mark(|marks| marks.signals().rows.mark(conversation, mark));
     }
 
     pub(crate) fn read_moved(&self, conversation: ConversationId, user: UserId, seq: Seq) {
@@ -174,26 +154,12 @@ impl Signals {
         self.rows.len() + self.reads.len() + self.presence.len() + self.typing.len()
     }
 
-    /// A row that was known is set aside by a change, but not the other way round: it may have been looked up before.
-    fn mark_row(&mut self, conversation: ConversationId, mark: RowMark) {
-        let room = self.rows.len() < KNOWN_ROWS;
-        match self.rows.entry(conversation) {
-            Entry::Vacant(none) => {
-                none.insert(if room { mark } else { RowMark::Changed });
-            }
-            Entry::Occupied(mut present) => match present.get() {
-                RowMark::Changed => {}
-                RowMark::Known { .. } => {
-                    present.insert(mark);
-                }
-            },
-        }
+    pub(crate) fn has_others_than_rows(&self) -> bool {
+        !(self.reads.is_empty() && self.presence.is_empty() && self.typing.is_empty())
     }
 
     fn merge(&mut self, newer: Self) {
-        for (conversation, mark) in newer.rows {
-            self.mark_row(conversation, mark);
-        }
+        self.rows.merge(newer.rows);
         self.reads.extend(newer.reads);
         self.presence.extend(newer.presence);
         self.typing.extend(newer.typing);

@@ -88,6 +88,7 @@ pub mod model;
 mod presence;
 pub mod protocol;
 mod room;
+mod row_marks;
 mod session;
 #[cfg(test)]
 mod simulation;

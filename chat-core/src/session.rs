@@ -9,10 +9,11 @@ use crate::{
     engine::Engine,
     error::Error,
     frame::Frame,
-    inbox::{Inbox, RowMark, Signals},
+    inbox::{Inbox, Signals},
     model::{ConversationId, Row, Seq, SessionId, UserId},
     protocol::Signal,
     room::Attachment,
+    row_marks::RowMark,
     source::{HashMap, HashSet},
     window::{Budget, Reading},
 };
@@ -71,6 +72,8 @@ pub struct Session {
     signals: Signals,
     /// The rows that were told not long ago.
     rows_told: HashMap<ConversationId, Told>,
+    /// When the first of those rows is due that were looked at and held back.
+    rows_due: Option<Instant>,
     ready: Batch,
     closed: bool,
     said_goodbye: bool,
@@ -99,6 +102,7 @@ impl Session {
             behind: VecDeque::new(),
             signals: Signals::default(),
             rows_told: HashMap::default(),
+            rows_due: None,
             ready: Batch::default(),
             closed: false,
             said_goodbye: false,
@@ -291,14 +295,17 @@ impl Session {
         loop {
             self.closed |= self.inbox.take_marks(&mut self.moved, &mut self.signals);
             // What waits for the store comes before anything is taken out: a call that is dropped leaves nothing half told.
-            let looked_up = self.look_up_rows().await;
+            let rows = if self.are_rows_due() {
+                self.look_up_rows().await.map(Some)
+            } else {
+                Ok(None)
+            };
             self.read_windows();
             self.render_signals();
-            self.render_known_rows();
-            match looked_up {
-                Ok(rows) => self.render_rows(rows),
+            match rows {
+                Ok(Some(looked_up)) => self.render_rows(looked_up),
                 Err(error) if self.ready.is_empty() => return Err(error),
-                Err(_) => {}
+                Ok(None) | Err(_) => {}
             }
             if self.ready.is_empty() {
                 self.read_store().await?;
@@ -410,11 +417,14 @@ impl Session {
         {
             self.leave(conversation);
             self.removed.insert(conversation);
-            self.signals.rows.insert(conversation, RowMark::Changed);
+            self.signals.rows.mark(conversation, RowMark::Changed);
         }
     }
 
     fn render_signals(&mut self) {
+        if !self.signals.has_others_than_rows() {
+            return;
+        }
         for ((conversation_id, user_id), seq) in self.signals.reads.drain() {
             self.ready.push(Frame::of_signal(&Signal::Read {
                 conversation_id,
@@ -437,13 +447,20 @@ impl Session {
         }
     }
 
+    /// Whether a row may be due: one was marked anew, or it is time for one that was held back.
+    fn are_rows_due(&self) -> bool {
+        let rows = &self.signals.rows;
+        let is_time = || self.rows_due.is_none_or(|due| due <= Instant::now());
+        !rows.is_empty() && (rows.is_news() || is_time())
+    }
+
     /// Looks up the changed rows whose time has come, all with one look at the store. A row that is not there is gone.
     async fn look_up_rows(&mut self) -> Result<LookedUp, Error> {
         let as_of = Instant::now();
         self.rows_told.retain(|_, told| told.matters(as_of));
         let changed = self.signals.rows.iter().filter_map(|(id, mark)| {
-            let due = self.is_row_due(*id, as_of) && !self.may_tell_known(*id, mark);
-            due.then_some(*id)
+            let due = self.is_row_due(id, as_of) && !self.may_tell_known(id, mark);
+            due.then_some(id)
         });
         let ids: Vec<_> = changed.take(ROWS_AT_ONCE).collect();
         let rows = self.engine.rows_of(self.user_id(), &ids).await?;
@@ -466,9 +483,11 @@ impl Session {
         }
     }
 
+    /// Renders the rows whose time has come.
     fn render_rows(&mut self, looked_up: LookedUp) {
+        self.render_known_rows();
         for (conversation_id, row) in looked_up.rows {
-            self.signals.rows.remove(&conversation_id);
+            self.signals.rows.remove(conversation_id);
             if let Some(row) = row {
                 self.tell_row(row, looked_up.as_of);
             } else {
@@ -480,14 +499,16 @@ impl Session {
                     }));
             }
         }
+        self.signals.rows.settle_news();
+        self.rows_due = self.next_row_at();
     }
 
     /// Renders the rows whose time has come that were looked up for this session.
     fn render_known_rows(&mut self) {
         let now = Instant::now();
         let known = self.signals.rows.iter().filter_map(|(id, mark)| {
-            let due = self.is_row_due(*id, now) && self.may_tell_known(*id, mark);
-            due.then_some(*id)
+            let due = self.is_row_due(id, now) && self.may_tell_known(id, mark);
+            due.then_some(id)
         });
         let known: Vec<_> = known.collect();
         for id in known {
@@ -496,7 +517,7 @@ impl Session {
                 conversation,
                 me,
                 unread,
-            }) = self.signals.rows.remove(&id)
+            }) = self.signals.rows.remove(id)
             {
                 let conversation = Arc::unwrap_or_clone(conversation);
                 let row = Row {
@@ -539,19 +560,18 @@ impl Session {
             .push(Frame::of_signal(&Signal::ConversationUpdated { row }));
     }
 
-    /// When the next row that was held back may be told.
+    /// When the next row that is held back may be told.
     fn next_row_at(&self) -> Option<Instant> {
-        self.signals
-            .rows
-            .keys()
-            .filter_map(|id| self.rows_told.get(id))
-            .map(|told| told.next)
+        let now = Instant::now();
+        let told = |id| self.rows_told.get(&id);
+        let rows = self.signals.rows.iter();
+        rows.map(|(id, _)| told(id).map_or(now, |told| told.next))
             .min()
     }
 
     /// Sleeps until something is marked or a row that was held back is due.
     async fn wait(&mut self) {
-        let until = self.next_row_at();
+        let until = self.rows_due.filter(|_| !self.signals.rows.is_empty());
         let marked = poll_fn(|context| self.inbox.poll_marked(context));
         match until {
             None => marked.await,

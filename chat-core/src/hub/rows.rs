@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::{Hub, STORE_RETRY, unless_corrupt};
 use crate::{
     herald::behind_those_who_are_ready,
-    inbox::{Inbox, RowMark},
+    inbox::Inbox,
     model::{Conversation, ConversationId, Mine, Unread, UserId},
+    row_marks::RowMark,
     source::{HashMap, HashSet},
     store::StoreError,
 };
