@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The most sessions that are told in one go.
-const CROWD: usize = if cfg!(test) { 3 } else { 128 };
+pub(crate) const CROWD: usize = if cfg!(test) { 3 } else { 32 };
 
 /// A window on one log, and the sessions whose cursors move along it.
 #[derive(Debug)]
@@ -56,8 +56,10 @@ struct Round {
 /// Who is yet to be told after [`Room::announce`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
-    /// Nobody, or those whom a round under way will reach.
+    /// Nobody: they were few.
     Everyone,
+    /// Some of a crowd, whom the round that is under way will reach.
+    UnderWay,
     /// A crowd: [`Room::tell_some`] is to be called until it is through.
     Nobody,
 }
@@ -97,7 +99,7 @@ impl Room {
         }
         if let Some(round) = round {
             round.again = true;
-            return Told::Everyone;
+            return Told::UnderWay;
         }
         *round = Some(Round {
             left: all.len(),
@@ -107,14 +109,14 @@ impl Room {
     }
 
     /// Tells the next few of a crowd; whether there are more.
-    pub(crate) fn tell_some(&self) -> bool {
+    pub(crate) fn tell_some(&self, most: usize) -> bool {
         let mut attached = self.attached.lock();
         let Attached { all, round } = &mut *attached;
         let Some(under_way) = round else {
             return false;
         };
         let end = under_way.left.min(all.len());
-        under_way.left = end.saturating_sub(CROWD);
+        under_way.left = end.saturating_sub(most);
         all[under_way.left..end].iter().for_each(Attachment::mark);
         if under_way.left == 0 && !mem::take(&mut under_way.again) {
             *round = None;

@@ -89,7 +89,8 @@ impl Hub {
 
     fn announce(&self, room: &Arc<Room>) {
         match room.announce(&self.limits) {
-            Told::Everyone => {}
+            Told::Everyone => self.herald.note_others(),
+            Told::UnderWay => {}
             Told::Nobody => self.herald.call(Arc::clone(room)),
         }
     }

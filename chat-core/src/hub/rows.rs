@@ -24,7 +24,7 @@ const CROWD: usize = if cfg!(test) { 3 } else { 8 };
 /// How many members are looked up at once.
 const CROWD_PAGE: usize = 500;
 /// How many of them are told at once: each renders the row, and small rooms must not wait for many of these.
-const CROWD_STEP: usize = 32;
+const CROWD_STEP: usize = 8;
 /// The longest time between two rounds of the same row: a client's unread is right within 2 s.
 const SLOWEST: Duration = Duration::from_millis(1_500);
 

@@ -2,7 +2,10 @@
 
 use uuid::Uuid;
 
-use super::{StoreError, StoredRow};
+use super::{
+    StoreError, StoredRow,
+    decide::{Head, Place},
+};
 use crate::model::{
     Change, ClientId, Conversation, ConversationId, ConversationKind, Entry, Membership, Message,
     MessageId, Mine, Role, Row, Seq, Timestamp, Unread, UserId,
@@ -136,12 +139,7 @@ pub(super) trait Columns {
     }
 
     fn role(&self, column: &str) -> Result<Role, StoreError> {
-        match self.code(column)? {
-            0 => Ok(Role::Member),
-            1 => Ok(Role::Admin),
-            2 => Ok(Role::Owner),
-            code => Err(corrupt(column, code)),
-        }
+        role(column, self.code(column)?)
     }
 
     fn kind(&self, column: &str) -> Result<ConversationKind, StoreError> {
@@ -204,6 +202,31 @@ pub(super) trait Columns {
         })
     }
 
+    /// A conversation, as far as a batch depends on it.
+    fn head(&self) -> Result<Head, StoreError> {
+        Ok(Head {
+            kind: self.kind("kind")?,
+            title: self.text("title")?,
+            seq: self.number("head_seq")?,
+            last_message_seq: self.number("last_message_seq")?,
+            last_activity_at: self.time("last_activity_at")?,
+            members: self.number("member_count")?,
+            owners: self.number("owner_count")?,
+            changed: false,
+        })
+    }
+
+    /// A member, as far as a batch depends on them.
+    fn place(&self) -> Result<Place, StoreError> {
+        Ok(Place {
+            role: self.role("role")?,
+            active: self.is("active")?,
+            read_seq: self.number("read_seq")?,
+            rev: self.number("rev")?,
+            changed: false,
+        })
+    }
+
     fn membership(&self) -> Result<Membership, StoreError> {
         Ok(Membership {
             user_id: self.user_id("user_id")?,
@@ -214,11 +237,25 @@ pub(super) trait Columns {
 
     /// A row of `user`'s list.
     fn row(&self, user: UserId) -> Result<StoredRow, StoreError> {
+        let peer_id = match self.bytes("direct_pair")? {
+            Some(pair) => Some(peer_in(&pair, user)?),
+            None => None,
+        };
+        let row = Row {
+            conversation: self.conversation()?,
+            me: self.mine()?,
+            unread: Unread::from_count(self.number("unread")?, 0),
+        };
+        Ok(StoredRow { row, peer_id })
+    }
+
+    /// The half of a row that all members share, with the columns of the newest message beside it.
+    fn conversation(&self) -> Result<Conversation, StoreError> {
         let last_message = match self.integer("seq")? {
             Some(_) => Some(self.message()?),
             None => None,
         };
-        let conversation = Conversation {
+        Ok(Conversation {
             id: self.conversation_id("row_id")?,
             kind: self.kind("conversation_kind")?,
             title: self.text("conversation_title")?,
@@ -227,26 +264,29 @@ pub(super) trait Columns {
             head_seq: self.number("head_seq")?,
             last_message,
             last_activity_at: self.time("last_activity_at")?,
-        };
-        let me = Mine {
+        })
+    }
+
+    /// The half of a row that is a member's own.
+    fn mine(&self) -> Result<Mine, StoreError> {
+        Ok(Mine {
             role: self.role("my_role")?,
             read_seq: self.number("read_seq")?,
             rev: self.number("rev")?,
             pinned: self.is("pinned")?,
             muted: self.is("muted")?,
             archived: self.is("archived")?,
-        };
-        let peer_id = match self.bytes("direct_pair")? {
-            Some(pair) => Some(peer_in(&pair, user)?),
-            None => None,
-        };
-        let unread = Unread::from_count(self.number("unread")?, 0);
-        let row = Row {
-            conversation,
-            me,
-            unread,
-        };
-        Ok(StoredRow { row, peer_id })
+        })
+    }
+}
+
+/// The role of this code in that column.
+pub(super) fn role(column: &str, code: i64) -> Result<Role, StoreError> {
+    match code {
+        0 => Ok(Role::Member),
+        1 => Ok(Role::Admin),
+        2 => Ok(Role::Owner),
+        code => Err(corrupt(column, code)),
     }
 }
 

@@ -28,7 +28,6 @@ pub(super) struct Loaded {
 }
 
 /// What must be loaded before a batch can be decided, each once and in order.
-#[cfg(feature = "postgres")]
 #[derive(Debug, Default)]
 pub(super) struct Needed {
     pub(super) conversations: BTreeSet<ConversationId>,
@@ -40,7 +39,6 @@ pub(super) struct Needed {
     pub(super) replied: BTreeSet<MessageId>,
 }
 
-#[cfg(feature = "postgres")]
 impl Needed {
     pub(super) fn by(writes: &[Write]) -> Self {
         let mut needed = Self::default();

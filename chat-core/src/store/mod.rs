@@ -3,7 +3,7 @@
 //! An implementation writes plain `async fn`s. It is shared behind a reference, so it brings its own pool or lock.
 //! Every future may be dropped at any await; a transaction that had not committed by then must leave nothing behind.
 
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod columns;
 #[cfg(feature = "testing")]
 pub mod conformance;
@@ -239,6 +239,17 @@ pub struct StoredRow {
     pub peer_id: Option<UserId>,
 }
 
+impl StoredRow {
+    /// The half that is this member's own.
+    fn of(self, user_id: UserId) -> MemberRow {
+        MemberRow {
+            user_id,
+            me: self.row.me,
+            unread: self.row.unread,
+        }
+    }
+}
+
 /// A place in a user's list, for paging: where the last page ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowPlace {
@@ -325,7 +336,7 @@ pub trait ConversationStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<StoredRow>, StoreError>> + Send;
 
     /// The rows of one group in the lists of these users; those who do not belong to it are left out. `None` where there is
-    /// no such conversation.
+    /// no such conversation, and perhaps where none of them belongs to it.
     ///
     /// This is how the rows of a crowd are told after each of its messages: a store that can should answer with a constant
     /// number of queries. As provided, it asks [`rows_of`](Self::rows_of) for each user.
@@ -337,18 +348,13 @@ pub trait ConversationStore: Send + Sync + 'static {
         async move {
             let mut group: Option<GroupRows> = None;
             for &user_id in users {
-                for StoredRow { row, .. } in self.rows_of(user_id, &[conversation]).await? {
-                    let rows = &mut group
-                        .get_or_insert_with(|| GroupRows {
-                            conversation: row.conversation,
-                            rows: Vec::with_capacity(users.len()),
-                        })
-                        .rows;
-                    rows.push(MemberRow {
-                        user_id,
-                        me: row.me,
-                        unread: row.unread,
-                    });
+                for row in self.rows_of(user_id, &[conversation]).await? {
+                    let shared = || GroupRows {
+                        conversation: row.row.conversation.clone(),
+                        rows: Vec::with_capacity(users.len()),
+                    };
+                    let rows = &mut group.get_or_insert_with(shared).rows;
+                    rows.push(row.of(user_id));
                 }
             }
             Ok(group)

@@ -1,20 +1,17 @@
 //! Every session that joined gets every entry once, in order, whatever it does or fails to do.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use chat_core::{
     Chat, Error, Limits, Session,
-    access::Policy,
-    model::{ConversationId, Draft, Entry, Seq, UserId},
+    model::{ConversationId, Draft, Seq, UserId},
     protocol::{ServerFrame, Signal},
 };
-use parking_lot::Mutex;
 use proptest::prelude::*;
 use tokio::time::timeout;
 
 use crate::support::{
-    PATIENCE, body, chat, chat_with, draft, entries_to, frames, group, say, seqs, until,
-    until_signal,
+    PATIENCE, chat, chat_with, draft, entries_to, frames, group, say, seqs, until, until_signal,
 };
 
 #[tokio::test]
@@ -232,62 +229,6 @@ async fn a_body_that_cannot_be_accepted_is_refused_by_name() {
         }
     }
     assert!(chat.send(ana, lunch, draft("äöüßé")).await.is_ok());
-}
-
-/// Lets "secret" out of nothing and "spam" not pass.
-#[derive(Debug, Default)]
-struct Moderation {
-    heard: Arc<Mutex<Vec<String>>>,
-}
-
-impl Policy for Moderation {
-    async fn before_send(
-        &self,
-        _: UserId,
-        _: ConversationId,
-        draft: Draft,
-    ) -> Result<Draft, String> {
-        if draft.body.contains("spam") {
-            return Err("no advertising".to_owned());
-        }
-        Ok(Draft {
-            body: draft.body.replace("secret", "******"),
-            ..draft
-        })
-    }
-
-    fn on_entry(&self, entry: &Entry) {
-        self.heard.lock().extend(body(entry).map(str::to_owned));
-    }
-}
-
-#[tokio::test]
-async fn a_policy_vetoes_transforms_and_observes() {
-    let heard = Arc::default();
-    let chat = Chat::builder()
-        .policy(Moderation {
-            heard: Arc::clone(&heard),
-        })
-        .start()
-        .await
-        .unwrap();
-    let ana = UserId::new();
-    let lunch = group(&chat, &[ana]).await;
-    assert!(
-        matches!(chat.send(ana, lunch, draft("buy spam")).await, Err(Error::Refused(why)) if why == "no advertising")
-    );
-    let told = draft("a secret");
-    assert_eq!(
-        chat.send(ana, lunch, told.clone())
-            .await
-            .unwrap()
-            .message
-            .body,
-        "a ******"
-    );
-    assert!(chat.send(ana, lunch, told).await.unwrap().repeated);
-    chat.shutdown().await;
-    assert_eq!(*heard.lock(), ["a ******"]);
 }
 
 #[tokio::test]

@@ -10,16 +10,16 @@ use std::{
 
 use chat_core::{
     Chat, Error, Session,
-    model::{ConversationId, Entry, Membership, Message, Seq, StoreEpoch, Timestamp, UserId},
+    model::{ConversationId, UserId},
     protocol::{ServerFrame, Signal},
-    store::{
-        Around, Committed, ConversationStore, MemoryStore, MessageLog, PresenceStore, Refusal,
-        RowPlace, StoreError, StoredRow, Write,
-    },
+    store::StoreError,
 };
 use tokio::time::Instant;
 
-use crate::support::{draft, entries_to, frames, group, say, seqs};
+use crate::{
+    interposed::{Interpose, InterposedStore},
+    support::{draft, entries_to, frames, group, say, seqs},
+};
 
 const FINE: u8 = 0;
 const FAILING: u8 = 1;
@@ -30,144 +30,36 @@ const SILENT: u8 = 3;
 /// What a caller waits for at most when the store is gone.
 const PROMISED: Duration = Duration::from_secs(2);
 
-/// A store whose database goes away and comes back.
-#[derive(Clone, Default)]
-struct MoodyStore {
-    inner: MemoryStore,
-    mood: Arc<AtomicU8>,
+/// How the database is; clones share it.
+#[derive(Clone, Debug, Default)]
+struct Mood(Arc<AtomicU8>);
+
+impl Mood {
+    fn set(&self, mood: u8) {
+        self.0.store(mood, Ordering::Relaxed);
+    }
 }
 
-impl MoodyStore {
-    fn set(&self, mood: u8) {
-        self.mood.store(mood, Ordering::Relaxed);
-    }
-
-    async fn answer<T>(
+impl Interpose for Mood {
+    async fn call<T: Send>(
         &self,
-        of: impl Future<Output = Result<T, StoreError>>,
+        name: &'static str,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        match self.mood.load(Ordering::Relaxed) {
-            FINE => of.await,
+        match self.0.load(Ordering::Relaxed) {
+            FINE => work.await,
             FAILING => Err(StoreError::unavailable("the connection is gone")),
+            SILENT if name == "commit" => {
+                work.await?;
+                std::future::pending().await
+            }
             _ => std::future::pending().await,
         }
     }
 }
 
-impl MessageLog for MoodyStore {
-    async fn epoch(&self) -> Result<StoreEpoch, StoreError> {
-        self.answer(self.inner.epoch()).await
-    }
-
-    async fn commit(
-        &self,
-        writes: &[Write],
-    ) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
-        if self.mood.load(Ordering::Relaxed) == SILENT {
-            self.inner.commit(writes).await?;
-        }
-        self.answer(self.inner.commit(writes)).await
-    }
-
-    async fn head(&self, conversation: ConversationId) -> Result<Option<Seq>, StoreError> {
-        self.answer(self.inner.head(conversation)).await
-    }
-
-    async fn entries_after(
-        &self,
-        conversation: ConversationId,
-        after: Seq,
-        limit: usize,
-    ) -> Result<Vec<Entry>, StoreError> {
-        self.answer(self.inner.entries_after(conversation, after, limit))
-            .await
-    }
-
-    async fn messages(
-        &self,
-        conversation: ConversationId,
-        which: Around,
-        limit: usize,
-    ) -> Result<Vec<Message>, StoreError> {
-        self.answer(self.inner.messages(conversation, which, limit))
-            .await
-    }
-}
-
-impl ConversationStore for MoodyStore {
-    async fn direct(
-        &self,
-        user: UserId,
-        peer: UserId,
-        at: Timestamp,
-    ) -> Result<(ConversationId, bool), StoreError> {
-        self.answer(self.inner.direct(user, peer, at)).await
-    }
-
-    async fn membership(
-        &self,
-        conversation: ConversationId,
-        user: UserId,
-    ) -> Result<Option<Membership>, StoreError> {
-        self.answer(self.inner.membership(conversation, user)).await
-    }
-
-    async fn member_ids(
-        &self,
-        conversation: ConversationId,
-    ) -> Result<Option<(Seq, Vec<UserId>)>, StoreError> {
-        self.answer(self.inner.member_ids(conversation)).await
-    }
-
-    async fn members(
-        &self,
-        conversation: ConversationId,
-        after: Option<UserId>,
-        limit: usize,
-    ) -> Result<Vec<Membership>, StoreError> {
-        self.answer(self.inner.members(conversation, after, limit))
-            .await
-    }
-
-    async fn rows(
-        &self,
-        user: UserId,
-        after: Option<RowPlace>,
-        limit: usize,
-    ) -> Result<Vec<StoredRow>, StoreError> {
-        self.answer(self.inner.rows(user, after, limit)).await
-    }
-
-    async fn rows_of(
-        &self,
-        user: UserId,
-        conversations: &[ConversationId],
-    ) -> Result<Vec<StoredRow>, StoreError> {
-        self.answer(self.inner.rows_of(user, conversations)).await
-    }
-
-    async fn row_heads(&self, user: UserId) -> Result<Vec<(ConversationId, Seq, u64)>, StoreError> {
-        self.answer(self.inner.row_heads(user)).await
-    }
-
-    async fn sharing_with(
-        &self,
-        user: UserId,
-        others: &[UserId],
-    ) -> Result<Vec<UserId>, StoreError> {
-        self.answer(self.inner.sharing_with(user, others)).await
-    }
-}
-
-impl PresenceStore for MoodyStore {
-    async fn set_last_seen(&self, seen: &[(UserId, Timestamp)]) -> Result<(), StoreError> {
-        self.answer(self.inner.set_last_seen(seen)).await
-    }
-
-    async fn last_seen(&self, users: &[UserId]) -> Result<Vec<(UserId, Timestamp)>, StoreError> {
-        self.answer(self.inner.last_seen(users)).await
-    }
-}
+/// A store whose database goes away and comes back.
+type MoodyStore = InterposedStore<Mood>;
 
 /// Two people in a group, and the session of the second, who follows it.
 async fn lunch(store: &MoodyStore) -> (Chat, UserId, ConversationId, Session) {
@@ -191,7 +83,7 @@ async fn while_the_store_is_gone_everybody_hears_so_soon_and_afterwards_all_goes
     for mood in [FAILING, HANGING] {
         let store = MoodyStore::default();
         let (chat, ana, lunch, mut session) = lunch(&store).await;
-        store.set(mood);
+        store.calls.set(mood);
         let retried = draft("did this arrive?");
         let mut sends = tokio::task::JoinSet::new();
         for n in 0..600 {
@@ -212,7 +104,7 @@ async fn while_the_store_is_gone_everybody_hears_so_soon_and_afterwards_all_goes
         assert_unavailable(&chat.rows(ana, None, 10).await, Instant::now());
         assert_unavailable(&chat.direct(ana, UserId::new()).await, Instant::now());
 
-        store.set(FINE);
+        store.calls.set(FINE);
         let back = Instant::now();
         let sent = chat.send(ana, lunch, retried).await.unwrap();
         assert_eq!(
@@ -230,12 +122,12 @@ async fn while_the_store_is_gone_everybody_hears_so_soon_and_afterwards_all_goes
 async fn a_commit_whose_answer_was_lost_is_seen_by_all_when_the_store_is_back() {
     let store = MoodyStore::default();
     let (chat, ana, lunch, mut session) = lunch(&store).await;
-    store.set(SILENT);
+    store.calls.set(SILENT);
     let lost = draft("committed, and nobody knows");
     let since = Instant::now();
     assert_unavailable(&chat.send(ana, lunch, lost.clone()).await, since);
 
-    store.set(FINE);
+    store.calls.set(FINE);
     let back = Instant::now();
     // Nobody tries again, and yet it is told, in the conversation and in the list.
     let (mut told, mut listed) = (false, false);
@@ -259,11 +151,11 @@ async fn a_commit_whose_answer_was_lost_is_seen_by_all_when_the_store_is_back() 
 async fn a_commit_that_comes_late_is_told_with_the_retry() {
     let store = MoodyStore::default();
     let (chat, ana, lunch, mut session) = lunch(&store).await;
-    store.set(HANGING);
+    store.calls.set(HANGING);
     let late = draft("still on its way");
     let since = Instant::now();
     assert_unavailable(&chat.send(ana, lunch, late.clone()).await, since);
-    store.set(FINE);
+    store.calls.set(FINE);
     tokio::time::sleep(Duration::from_secs(10)).await;
 
     // The rooms were compared with the store by now; then what hung takes place after all, past the engine.

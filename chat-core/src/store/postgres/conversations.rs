@@ -7,7 +7,7 @@ use super::PostgresStore;
 use crate::{
     model::{ConversationId, Membership, Seq, Timestamp, UserId},
     store::{
-        ConversationStore, RowPlace, StoreError, StoredRow,
+        ConversationStore, GroupRows, RowPlace, StoreError, StoredRow,
         columns::{Columns, corrupt, direct_pair, number},
     },
 };
@@ -218,6 +218,22 @@ impl ConversationStore for PostgresStore {
             .fetch(|| sqlx::query(ROWS_OF).bind(user.as_uuid()).bind(&ids))
             .await?;
         rows.iter().map(|row| row.row(user)).collect()
+    }
+
+    async fn group_rows(
+        &self,
+        conversation: ConversationId,
+        users: &[UserId],
+    ) -> Result<Option<GroupRows>, StoreError> {
+        let found = self.rows_of_group(conversation, users).await?;
+        let Some((mut group, left_out)) = found else {
+            return Ok(None);
+        };
+        for user in left_out {
+            let rows = self.rows_of(user, &[conversation]).await?;
+            group.rows.extend(rows.into_iter().map(|row| row.of(user)));
+        }
+        Ok(Some(group))
     }
 
     async fn row_heads(&self, user: UserId) -> Result<Vec<(ConversationId, Seq, u64)>, StoreError> {

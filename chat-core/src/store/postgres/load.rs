@@ -11,7 +11,7 @@ use crate::{
     store::{
         StoreError,
         columns::{Columns, corrupt},
-        decide::{Head, Loaded, Needed, Place},
+        decide::{Loaded, Needed},
     },
 };
 
@@ -114,11 +114,11 @@ pub(super) fn loaded(rows: &[PgRow]) -> Result<Loaded, StoreError> {
         let conversation = row.conversation_id("conversation_id")?;
         match row.try_get("what").map_err(store_error)? {
             CONVERSATION => {
-                loaded.conversations.insert(conversation, head(row)?);
+                loaded.conversations.insert(conversation, row.head()?);
             }
             MEMBER => {
                 let key = (conversation, row.user_id("user_id")?);
-                loaded.members.insert(key, place(row)?);
+                loaded.members.insert(key, row.place()?);
             }
             SEND => {
                 let sent = row.message()?;
@@ -133,27 +133,4 @@ pub(super) fn loaded(rows: &[PgRow]) -> Result<Loaded, StoreError> {
         }
     }
     Ok(loaded)
-}
-
-fn head(row: &PgRow) -> Result<Head, StoreError> {
-    Ok(Head {
-        kind: row.kind("kind")?,
-        title: row.text("title")?,
-        seq: row.number("head_seq")?,
-        last_message_seq: row.number("last_message_seq")?,
-        last_activity_at: row.time("last_activity_at")?,
-        members: row.number("member_count")?,
-        owners: row.number("owner_count")?,
-        changed: false,
-    })
-}
-
-fn place(row: &PgRow) -> Result<Place, StoreError> {
-    Ok(Place {
-        role: row.role("role")?,
-        active: row.is("active")?,
-        read_seq: row.number("read_seq")?,
-        rev: row.number("rev")?,
-        changed: false,
-    })
 }

@@ -5,6 +5,7 @@ mod connection;
 mod conversations;
 mod decode;
 mod error;
+mod group_rows;
 mod load;
 mod log;
 mod open;

@@ -2,7 +2,9 @@
 
 use sqlx::{AssertSqlSafe, Executor, Row as _};
 
-use super::{PostgresOptions, PostgresStore, conversations, load, log, presence, store};
+use super::{
+    PostgresOptions, PostgresStore, conversations, group_rows, load, log, presence, store,
+};
 use crate::testing::PrivatePostgres;
 
 /// 2,000 conversations of 10 among 1,000 users, with 20 entries in each and 50,000 in one.
@@ -39,6 +41,7 @@ async fn every_statement_goes_through_an_index() {
         conversations::ROWS,
         conversations::ROWS_OF,
         conversations::ROW_HEADS,
+        group_rows::GROUP_ROWS,
         conversations::MEMBER_IDS,
         conversations::MEMBERS,
         conversations::SHARING_WITH,

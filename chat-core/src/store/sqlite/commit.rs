@@ -2,22 +2,21 @@
 //!
 //! Loading takes at most four statements, storing two and one for every sixteen entries, however many writes there are.
 
-use std::{collections::BTreeSet, iter, mem::take};
+use std::mem::take;
 
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, query::Query, sqlite::SqliteRow};
-use uuid::Uuid;
 
 use super::{
-    decode::Columns,
     encode::{self, hex},
     transaction::{Statements, Transaction, Writer},
 };
 use crate::{
-    model::{Change, Entry, MessageId, UserId},
+    model::Entry,
     store::{
         Act, Committed, Refusal, StoreError, Write,
-        decide::{Head, Loaded, Place},
+        columns::{Columns, EntryRecord, kind_code, role_code},
+        decide::{Loaded, Needed},
     },
 };
 
@@ -82,7 +81,7 @@ impl Writer {
         if writes.is_empty() {
             return Ok(Vec::new());
         }
-        let (transaction, found) = self.begin(load(writes)).await?;
+        let (transaction, found) = self.begin(load(&Needed::by(writes))).await?;
         let mut loaded = loaded(&found)?;
         let results: Vec<_> = writes.iter().map(|write| loaded.apply(write)).collect();
         let store_members = if writes.iter().all(moves_a_cursor_at_most) {
@@ -95,15 +94,20 @@ impl Writer {
     }
 }
 
-/// A batch is often about one conversation, by few authors.
-fn load(writes: &[Write]) -> Statements<'static> {
-    let conversations: BTreeSet<_> = writes.iter().map(|write| write.conversation_id).collect();
-    let members: BTreeSet<_> = writes.iter().flat_map(concerned).collect();
+fn load(needed: &Needed) -> Statements<'static> {
+    let members = needed.members.iter();
+    let sends = needed.sends.iter();
     sqlx::query(LOAD)
-        .bind(encode::ids(conversations.iter().map(|id| id.as_uuid())))
-        .bind(encode::keys(members.into_iter()))
-        .bind(encode::keys(writes.iter().filter_map(send)))
-        .bind(encode::ids(writes.iter().filter_map(replied)))
+        .bind(encode::ids(
+            needed.conversations.iter().map(|id| id.as_uuid()),
+        ))
+        .bind(encode::keys(
+            members.map(|(id, user)| [id.as_uuid(), user.as_uuid()]),
+        ))
+        .bind(encode::keys(sends.map(|(id, user, name)| {
+            [id.as_uuid(), user.as_uuid(), name.as_uuid()]
+        })))
+        .bind(encode::ids(needed.replied.iter().map(|id| id.as_uuid())))
 }
 
 fn loaded(found: &[Vec<SqliteRow>]) -> Result<Loaded, StoreError> {
@@ -111,79 +115,28 @@ fn loaded(found: &[Vec<SqliteRow>]) -> Result<Loaded, StoreError> {
         return Err(StoreError::Corrupt("what was loaded is not whole".into()));
     };
     let mut loaded = Loaded::default();
-    for columns in conversations.iter().map(Columns) {
-        let id = columns.conversation_id("id")?;
-        loaded.conversations.insert(id, head(&columns)?);
+    for row in conversations {
+        let id = row.conversation_id("id")?;
+        loaded.conversations.insert(id, row.head()?);
     }
-    for columns in members.iter().map(Columns) {
+    for row in members {
         let key = (
-            columns.conversation_id("conversation_id")?,
-            columns.user_id("user_id")?,
+            row.conversation_id("conversation_id")?,
+            row.user_id("user_id")?,
         );
-        loaded.members.insert(key, place(&columns)?);
+        loaded.members.insert(key, row.place()?);
     }
-    for columns in sends.iter().map(Columns) {
-        let sent = columns.message()?;
+    for row in sends {
+        let sent = row.message()?;
         let key = (sent.conversation_id, sent.sender_id, sent.client_id);
         loaded.sends.insert(key, sent);
     }
-    for columns in replied.iter().map(Columns) {
-        let conversation = columns.conversation_id("conversation_id")?;
-        let message = MessageId::from_uuid(columns.get("message_id")?);
+    for row in replied {
+        let conversation = row.conversation_id("conversation_id")?;
+        let message = row.message_id("message_id")?;
         loaded.replied.insert((conversation, message));
     }
     Ok(loaded)
-}
-
-/// Whose memberships decide: the author's, and that of whom the act is about.
-fn concerned(write: &Write) -> impl Iterator<Item = [Uuid; 2]> {
-    let target = match write.act {
-        Act::PutMember { user_id, .. } | Act::RemoveMember { user_id } => Some(user_id),
-        _ => None,
-    };
-    let users = iter::once(write.author).chain(target);
-    users.map(|user| [write.conversation_id.as_uuid(), user.as_uuid()])
-}
-
-fn send(write: &Write) -> Option<[Uuid; 3]> {
-    match &write.act {
-        Act::Send { draft, .. } => Some([
-            write.conversation_id.as_uuid(),
-            write.author.as_uuid(),
-            draft.client_id.as_uuid(),
-        ]),
-        _ => None,
-    }
-}
-
-fn replied(write: &Write) -> Option<Uuid> {
-    match &write.act {
-        Act::Send { draft, .. } => draft.reply_to.map(MessageId::as_uuid),
-        _ => None,
-    }
-}
-
-fn head(columns: &Columns<'_>) -> Result<Head, StoreError> {
-    Ok(Head {
-        kind: columns.kind("kind")?,
-        title: columns.optional("title")?,
-        seq: columns.number("head_seq")?,
-        last_message_seq: columns.number("last_message_seq")?,
-        last_activity_at: columns.time("last_activity_at")?,
-        members: columns.number("member_count")?,
-        owners: columns.number("owner_count")?,
-        changed: false,
-    })
-}
-
-fn place(columns: &Columns<'_>) -> Result<Place, StoreError> {
-    Ok(Place {
-        role: columns.role("role")?,
-        active: columns.get("active")?,
-        read_seq: columns.number("read_seq")?,
-        rev: columns.number("rev")?,
-        changed: false,
-    })
 }
 
 /// Whether roles and memberships stay as they are.
@@ -251,7 +204,7 @@ fn changed_conversations(loaded: &Loaded) -> Vec<Value> {
     let values = changed.map(|(id, head)| {
         json!([
             hex(id.as_uuid()),
-            encode::kind(head.kind),
+            kind_code(head.kind),
             head.title,
             head.seq,
             head.last_message_seq,
@@ -269,7 +222,7 @@ fn changed_members(loaded: &Loaded) -> Vec<Value> {
         json!([
             hex(conversation.as_uuid()),
             hex(user.as_uuid()),
-            encode::role(place.role),
+            role_code(place.role),
             i64::from(place.active),
             place.read_seq,
             place.rev,
@@ -279,40 +232,18 @@ fn changed_members(loaded: &Loaded) -> Vec<Value> {
 }
 
 fn bind_entry(statements: Statements<'static>, entry: &Entry) -> Statements<'static> {
-    let (kind, author) = match &entry.change {
-        Change::NewMessage { message } => (encode::NEW_MESSAGE, message.sender_id),
-        Change::MemberJoined { by, .. } => (encode::MEMBER_JOINED, *by),
-        Change::MemberLeft { by, .. } => (encode::MEMBER_LEFT, *by),
-        Change::MemberRole { by, .. } => (encode::MEMBER_ROLE, *by),
-        Change::ConversationRenamed { by, .. } => (encode::CONVERSATION_RENAMED, *by),
-    };
-    let message = entry.message();
-    let (user, role) = match entry.change {
-        Change::MemberJoined { user_id, role, .. } | Change::MemberRole { user_id, role, .. } => {
-            (Some(user_id), Some(role))
-        }
-        Change::MemberLeft { user_id, .. } => (Some(user_id), None),
-        _ => (None, None),
-    };
-    let title = match &entry.change {
-        Change::ConversationRenamed { title, .. } => Some(title.clone()),
-        _ => None,
-    };
+    let record = EntryRecord::new(entry);
     statements
-        .bind(entry.conversation_id.as_uuid())
-        .bind(encode::number(entry.seq))
-        .bind(kind)
-        .bind(entry.at.as_millis())
-        .bind(author.as_uuid())
-        .bind(message.map(|message| message.id.as_uuid()))
-        .bind(message.map(|message| message.client_id.as_uuid()))
-        .bind(message.map(|message| message.body.clone()))
-        .bind(
-            message
-                .and_then(|message| message.reply_to)
-                .map(MessageId::as_uuid),
-        )
-        .bind(user.map(UserId::as_uuid))
-        .bind(role.map(encode::role))
-        .bind(title)
+        .bind(record.conversation_id)
+        .bind(record.seq)
+        .bind(record.kind)
+        .bind(record.at)
+        .bind(record.author_id)
+        .bind(record.message_id)
+        .bind(record.client_id)
+        .bind(record.body.map(str::to_owned))
+        .bind(record.reply_to)
+        .bind(record.user_id)
+        .bind(record.role)
+        .bind(record.title.map(str::to_owned))
 }

@@ -2,10 +2,13 @@
 
 use sqlx::sqlite::SqliteRow;
 
-use super::{SqliteStore, decode::Columns, encode, error::store_error, group_rows};
+use super::{SqliteStore, encode, error::store_error, group_rows};
 use crate::{
     model::{ConversationId, Membership, Seq, Timestamp, UserId},
-    store::{ConversationStore, GroupRows, MemberRow, RowPlace, StoreError, StoredRow},
+    store::{
+        ConversationStore, GroupRows, RowPlace, StoreError, StoredRow,
+        columns::{Columns, direct_pair, number},
+    },
 };
 
 /// The rows of user ?1 in the conversations that `$page` picks.
@@ -96,7 +99,7 @@ impl ConversationStore for SqliteStore {
         at: Timestamp,
     ) -> Result<(ConversationId, bool), StoreError> {
         let new = ConversationId::new();
-        let pair = encode::direct_pair(user, peer);
+        let pair = direct_pair(user, peer);
         let mut members = vec![user, peer];
         members.dedup();
         let members = encode::ids(members.iter().map(|id| id.as_uuid()));
@@ -113,7 +116,7 @@ impl ConversationStore for SqliteStore {
         let results = self.writer.run(direct).await?;
         let row = results.iter().flatten().next();
         let row = row.ok_or_else(|| StoreError::Corrupt("a conversation is not there".into()))?;
-        let id = Columns(row).conversation_id("id")?;
+        let id = row.conversation_id("id")?;
         Ok((id, id == new))
     }
 
@@ -128,7 +131,7 @@ impl ConversationStore for SqliteStore {
             .fetch_optional(&self.reader)
             .await
             .map_err(store_error)?;
-        row.map(|row| Columns(&row).membership()).transpose()
+        row.map(|row| row.membership()).transpose()
     }
 
     async fn member_ids(
@@ -143,11 +146,11 @@ impl ConversationStore for SqliteStore {
         let Some(first) = rows.first() else {
             return Ok(None);
         };
-        let head = Columns(first).number("head_seq")?;
+        let head = first.number("head_seq")?;
         let mut ids = Vec::with_capacity(rows.len());
         for row in &rows {
             // A group that all have left is one row without a member.
-            if let Some(id) = Columns(row).optional("user_id")? {
+            if let Some(id) = row.uuid("user_id")? {
                 ids.push(UserId::from_uuid(id));
             }
         }
@@ -165,11 +168,11 @@ impl ConversationStore for SqliteStore {
         let rows = sqlx::query(MEMBERS)
             .bind(conversation.as_uuid())
             .bind(after.unwrap_or_default())
-            .bind(encode::number(limit))
+            .bind(number(limit))
             .fetch_all(&self.reader)
             .await
             .map_err(store_error)?;
-        rows.iter().map(|row| Columns(row).membership()).collect()
+        rows.iter().map(Columns::membership).collect()
     }
 
     async fn rows(
@@ -183,11 +186,11 @@ impl ConversationStore for SqliteStore {
             .bind(after.map(|place| place.pinned))
             .bind(after.map(|place| place.last_activity_at.as_millis()))
             .bind(after.map(|place| place.id.as_uuid()))
-            .bind(encode::number(limit))
+            .bind(number(limit))
             .fetch_all(&self.reader)
             .await
             .map_err(store_error)?;
-        rows.iter().map(|row| Columns(row).row(user)).collect()
+        rows.iter().map(|row| row.row(user)).collect()
     }
 
     async fn rows_of(
@@ -201,7 +204,7 @@ impl ConversationStore for SqliteStore {
             .fetch_all(&self.reader)
             .await
             .map_err(store_error)?;
-        rows.iter().map(|row| Columns(row).row(user)).collect()
+        rows.iter().map(|row| row.row(user)).collect()
     }
 
     async fn group_rows(
@@ -213,14 +216,9 @@ impl ConversationStore for SqliteStore {
         let Some((mut group, left_out)) = found else {
             return Ok(None);
         };
-        for user_id in left_out {
-            for StoredRow { row, .. } in self.rows_of(user_id, &[conversation]).await? {
-                group.rows.push(MemberRow {
-                    user_id,
-                    me: row.me,
-                    unread: row.unread,
-                });
-            }
+        for user in left_out {
+            let rows = self.rows_of(user, &[conversation]).await?;
+            group.rows.extend(rows.into_iter().map(|row| row.of(user)));
         }
         Ok(Some(group))
     }
@@ -232,11 +230,10 @@ impl ConversationStore for SqliteStore {
             .await
             .map_err(store_error)?;
         let head = |row: &SqliteRow| {
-            let columns = Columns(row);
             Ok((
-                columns.conversation_id("id")?,
-                columns.number("head_seq")?,
-                columns.number("rev")?,
+                row.conversation_id("id")?,
+                row.number("head_seq")?,
+                row.number("rev")?,
             ))
         };
         rows.iter().map(head).collect()
@@ -253,8 +250,6 @@ impl ConversationStore for SqliteStore {
             .fetch_all(&self.reader)
             .await
             .map_err(store_error)?;
-        rows.iter()
-            .map(|row| Columns(row).user_id("user_id"))
-            .collect()
+        rows.iter().map(|row| row.user_id("user_id")).collect()
     }
 }

@@ -2,11 +2,12 @@
 
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::{decode::Columns, encode, error::store_error};
+use super::{encode, error::store_error};
 use crate::{
     model::{ConversationId, Seq, UserId},
     store::{
         GroupRows, MemberRow, StoreError,
+        columns::{Columns, number},
         recent::{self, Recent},
     },
 };
@@ -45,7 +46,7 @@ pub(super) async fn group_rows(
     let Some(row) = row else {
         return Ok(None);
     };
-    let shared = Columns(&row).conversation()?;
+    let shared = row.conversation()?;
     let places = sqlx::query(PLACES)
         .bind(conversation.as_uuid())
         .bind(encode::ids(users.iter().map(|id| id.as_uuid())))
@@ -54,8 +55,7 @@ pub(super) async fn group_rows(
         .map_err(store_error)?;
     let mut members = Vec::with_capacity(places.len());
     for place in &places {
-        let columns = Columns(place);
-        members.push((columns.user_id("user_id")?, columns.mine()?));
+        members.push((place.user_id("user_id")?, place.mine()?));
     }
     let oldest = members.iter().map(|(_, me)| me.read_seq).min();
     let recent = recent(&mut snapshot, conversation, oldest.unwrap_or(Seq::MAX)).await?;
@@ -87,15 +87,14 @@ async fn recent(
 ) -> Result<Recent, StoreError> {
     let messages = sqlx::query(RECENT)
         .bind(conversation.as_uuid())
-        .bind(encode::number(after))
-        .bind(encode::number(recent::MOST))
+        .bind(number(after))
+        .bind(number(recent::MOST))
         .fetch_all(snapshot)
         .await
         .map_err(store_error)?;
     let mut newest_first = Vec::with_capacity(messages.len());
     for message in &messages {
-        let columns = Columns(message);
-        newest_first.push((columns.number("seq")?, columns.user_id("author_id")?));
+        newest_first.push((message.number("seq")?, message.user_id("author_id")?));
     }
     Ok(Recent::new(newest_first))
 }

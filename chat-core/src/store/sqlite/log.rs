@@ -2,15 +2,13 @@
 
 use sqlx::sqlite::SqliteRow;
 
-use super::{
-    SqliteStore,
-    decode::{Columns, check_dense},
-    encode,
-    error::store_error,
-};
+use super::{SqliteStore, error::store_error};
 use crate::{
     model::{ConversationId, Entry, Message, Seq, StoreEpoch},
-    store::{Around, Committed, MessageLog, Refusal, StoreError, Write},
+    store::{
+        Around, Committed, MessageLog, Refusal, StoreError, Write,
+        columns::{Columns, check_dense, number},
+    },
 };
 
 pub(super) const HEAD: &str = "SELECT head_seq FROM chat_conversations WHERE id = ?1";
@@ -51,7 +49,7 @@ impl MessageLog for SqliteStore {
             .fetch_optional(&self.reader)
             .await
             .map_err(store_error)?;
-        row.map(|row| Columns(&row).number("head_seq")).transpose()
+        row.map(|row| row.number("head_seq")).transpose()
     }
 
     async fn entries_after(
@@ -62,12 +60,12 @@ impl MessageLog for SqliteStore {
     ) -> Result<Vec<Entry>, StoreError> {
         let rows = sqlx::query(ENTRIES_AFTER)
             .bind(conversation.as_uuid())
-            .bind(encode::number(after))
-            .bind(encode::number(limit))
+            .bind(number(after))
+            .bind(number(limit))
             .fetch_all(&self.reader)
             .await
             .map_err(store_error)?;
-        let entries: Result<Vec<_>, _> = rows.iter().map(|row| Columns(row).entry()).collect();
+        let entries: Result<Vec<_>, _> = rows.iter().map(Columns::entry).collect();
         let entries = entries?;
         check_dense(&entries, after)?;
         Ok(entries)
@@ -87,13 +85,13 @@ impl MessageLog for SqliteStore {
         };
         let rows = sqlx::query(MESSAGES)
             .bind(conversation.as_uuid())
-            .bind(encode::number(until))
-            .bind(encode::number(before))
-            .bind(encode::number(beyond))
-            .bind(encode::number(after))
+            .bind(number(until))
+            .bind(number(before))
+            .bind(number(beyond))
+            .bind(number(after))
             .fetch_all(&self.reader)
             .await
             .map_err(store_error)?;
-        rows.iter().map(|row| Columns(row).message()).collect()
+        rows.iter().map(Columns::message).collect()
     }
 }

@@ -3,10 +3,10 @@
 use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 
-use super::{SqliteStore, decode::Columns, encode, error::store_error};
+use super::{SqliteStore, encode, error::store_error};
 use crate::{
     model::{Timestamp, UserId},
-    store::{PresenceStore, StoreError},
+    store::{PresenceStore, StoreError, columns::Columns},
 };
 
 const SET_LAST_SEEN: &str = "BEGIN IMMEDIATE;
@@ -39,8 +39,7 @@ impl PresenceStore for SqliteStore {
             .fetch_all(&self.reader)
             .await
             .map_err(store_error)?;
-        let seen =
-            |row: &SqliteRow| Ok((Columns(row).user_id("user_id")?, Columns(row).time("at")?));
+        let seen = |row: &SqliteRow| Ok((row.user_id("user_id")?, row.time("at")?));
         rows.iter().map(seen).collect()
     }
 }
