@@ -197,6 +197,7 @@ impl State {
 
     fn follow_failed(&mut self, conversation: ConversationId, problem: Problem, now: Instant) {
         if !problem.retryable {
+            self.list.question(conversation);
             return self.close(conversation, problem);
         }
         if let Some(follow) = self.follows.get_mut(&conversation) {

@@ -18,7 +18,7 @@ pub(super) struct List {
     known: HashMap<ConversationId, (Seq, u64)>,
     /// The application has the whole list.
     whole: bool,
-    /// Two rows were seen of which neither is newer than the other: ask for the changes once more.
+    /// Two rows were seen of which neither is newer than the other, or one that may be gone: ask for the changes once more.
     doubt: bool,
     reading: Option<Reading>,
 }
@@ -103,6 +103,11 @@ impl List {
             .iter()
             .map(|(id, (head, rev))| (*id, *head, *rev));
         Call::Changes(known.collect())
+    }
+
+    /// The server will not let this one be followed. Is it still in the list? The news of its end may be lost.
+    pub(super) fn question(&mut self, id: ConversationId) {
+        self.doubt |= self.known.contains_key(&id);
     }
 
     /// Whether it should be read once more.
