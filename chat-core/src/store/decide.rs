@@ -1,8 +1,6 @@
 //! What the writes of a batch do in a database, decided in memory from what was loaded for them.
 
-#[cfg(feature = "postgres")]
-use std::collections::BTreeSet;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::{
     access::{self, Scene},
@@ -10,9 +8,8 @@ use crate::{
         Change, ClientId, ConversationId, ConversationKind, Draft, Entry, Message, MessageId, Role,
         Seq, Timestamp, Title, UserId,
     },
+    store::{Act, Committed, ReadCursor, Refusal, Write},
 };
-
-use super::{Act, Committed, ReadCursor, Refusal, Write};
 
 /// One send of one user in one conversation.
 pub(super) type SendKey = (ConversationId, UserId, ClientId);

@@ -7,16 +7,18 @@ use std::{
 };
 
 use chat_core::{
-    model::{ClientId, ConversationId, Draft, MessageId, Timestamp, Title, UserId},
+    model::{ConversationId, MessageId, Timestamp, UserId},
     store::{
-        Act, Around, Committed, ConversationStore, MessageLog, PostgresStore, PresenceStore,
-        StoreError, Write,
+        Around, Committed, ConversationStore, MessageLog, PostgresStore, PresenceStore, StoreError,
+        Write,
         postgres::{OpenError, PostgresOptions},
     },
     testing::PrivatePostgres,
 };
 use sqlx::{Executor, PgPool};
 use tokio::time::{sleep, timeout};
+
+use crate::support::writes::{group, send};
 
 /// For databases whose server does not wait for its disk: a power cut is nothing that these tests stage.
 pub(crate) const UNSAFE: PostgresOptions = PostgresOptions {
@@ -42,34 +44,6 @@ async fn new_store() -> PostgresStore {
     PostgresStore::open(&new_database().await, UNSAFE)
         .await
         .unwrap()
-}
-
-fn write(conversation_id: ConversationId, author: UserId, act: Act) -> Write {
-    Write {
-        conversation_id,
-        author,
-        at: Timestamp::now(),
-        act,
-    }
-}
-
-fn send(conversation: ConversationId, author: UserId, body: impl Into<String>) -> Write {
-    let draft = Draft {
-        client_id: ClientId::new(),
-        body: body.into(),
-        reply_to: None,
-    };
-    let id = MessageId::new();
-    write(conversation, author, Act::Send { id, draft })
-}
-
-async fn group(store: &PostgresStore, owner: UserId) -> ConversationId {
-    let id = ConversationId::new();
-    let title = Title::try_from("Tea".to_owned()).unwrap();
-    let members = Vec::new();
-    let create = write(id, owner, Act::CreateGroup { title, members });
-    store.commit(&[create]).await.unwrap().remove(0).unwrap();
-    id
 }
 
 #[tokio::test]

@@ -10,10 +10,10 @@ use std::{
 };
 
 use chat_core::{
-    model::{ClientId, ConversationId, Draft, MessageId, Timestamp, Title, UserId},
+    model::{Timestamp, UserId},
     store::{
         Act, Around, Committed, ConversationStore, MessageLog, PresenceStore, SqliteStore,
-        StoreError, Write, sqlite::OpenError,
+        StoreError, sqlite::OpenError,
     },
 };
 use sqlx::{
@@ -22,33 +22,7 @@ use sqlx::{
 };
 use tempfile::TempDir;
 
-fn write(conversation_id: ConversationId, author: UserId, act: Act) -> Write {
-    Write {
-        conversation_id,
-        author,
-        at: Timestamp::now(),
-        act,
-    }
-}
-
-fn send(conversation: ConversationId, author: UserId, body: impl Into<String>) -> Write {
-    let draft = Draft {
-        client_id: ClientId::new(),
-        body: body.into(),
-        reply_to: None,
-    };
-    let id = MessageId::new();
-    write(conversation, author, Act::Send { id, draft })
-}
-
-async fn group(store: &SqliteStore, owner: UserId) -> ConversationId {
-    let id = ConversationId::new();
-    let title = Title::try_from("Tea".to_owned()).unwrap();
-    let members = Vec::new();
-    let create = write(id, owner, Act::CreateGroup { title, members });
-    store.commit(&[create]).await.unwrap().remove(0).unwrap();
-    id
-}
+use crate::support::writes::{group, send, write};
 
 fn new_file() -> (TempDir, PathBuf) {
     let directory = TempDir::new().unwrap();

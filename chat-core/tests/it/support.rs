@@ -116,3 +116,45 @@ pub(crate) fn body(entry: &Entry) -> Option<&str> {
         _ => None,
     }
 }
+
+/// The writes that the tests of stores begin with.
+pub(crate) mod writes {
+    use chat_core::{
+        model::{ClientId, ConversationId, Draft, MessageId, Timestamp, UserId},
+        store::{Act, Store, Write},
+    };
+
+    use super::title;
+
+    pub(crate) fn write(conversation_id: ConversationId, author: UserId, act: Act) -> Write {
+        Write {
+            conversation_id,
+            author,
+            at: Timestamp::now(),
+            act,
+        }
+    }
+
+    pub(crate) fn send(
+        conversation: ConversationId,
+        author: UserId,
+        body: impl Into<String>,
+    ) -> Write {
+        let draft = Draft {
+            client_id: ClientId::new(),
+            body: body.into(),
+            reply_to: None,
+        };
+        let id = MessageId::new();
+        write(conversation, author, Act::Send { id, draft })
+    }
+
+    /// A new group of one.
+    pub(crate) async fn group(store: &impl Store, owner: UserId) -> ConversationId {
+        let id = ConversationId::new();
+        let (title, members) = (title("Tea"), Vec::new());
+        let create = write(id, owner, Act::CreateGroup { title, members });
+        store.commit(&[create]).await.unwrap().remove(0).unwrap();
+        id
+    }
+}

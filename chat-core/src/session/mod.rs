@@ -1,16 +1,19 @@
 //! One connected client: cursors on logs, changed keys, and the next batch of frames.
 
+mod rows;
+
 use std::{collections::VecDeque, future::poll_fn, mem, sync::Arc};
 
 use tokio::time::{Instant, timeout_at};
 
+use self::rows::Told;
 use crate::{
     batch::Batch,
     engine::Engine,
     error::Error,
     frame::Frame,
     inbox::{Inbox, Signals},
-    model::{ConversationId, Row, Seq, SessionId, UserId},
+    model::{ConversationId, Seq, SessionId, UserId},
     protocol::Signal,
     room::Attachment,
     row_marks::RowMark,
@@ -22,24 +25,6 @@ use crate::{
 const BATCH_BYTES: usize = 64 * 1024;
 /// How many entries are read from the store at once: of the longest ones, about 1 MiB.
 const STORE_PAGE: usize = 20;
-/// How many rows are looked up at once.
-const ROWS_AT_ONCE: usize = 50;
-
-/// A row as it was told.
-#[derive(Clone, Copy, Debug)]
-struct Told {
-    /// When it was asked for.
-    as_of: Instant,
-    /// When a row of the same conversation may next be told.
-    next: Instant,
-    matters_until: Instant,
-}
-
-impl Told {
-    fn matters(&self, now: Instant) -> bool {
-        self.matters_until > now
-    }
-}
 
 /// What a join brought about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,12 +62,6 @@ pub struct Session {
     ready: Batch,
     closed: bool,
     said_goodbye: bool,
-}
-
-/// Changed rows as the store knew them at some time; a row that is not there is gone.
-struct LookedUp {
-    as_of: Instant,
-    rows: Vec<(ConversationId, Option<Row>)>,
 }
 
 impl Session {
@@ -445,128 +424,6 @@ impl Session {
                 }));
             }
         }
-    }
-
-    /// Whether a row may be due: one was marked anew, or it is time for one that was held back.
-    fn are_rows_due(&self) -> bool {
-        let rows = &self.signals.rows;
-        let is_time = || self.rows_due.is_none_or(|due| due <= Instant::now());
-        !rows.is_empty() && (rows.is_news() || is_time())
-    }
-
-    /// Looks up the changed rows whose time has come, all with one look at the store. A row that is not there is gone.
-    async fn look_up_rows(&mut self) -> Result<LookedUp, Error> {
-        let as_of = Instant::now();
-        self.rows_told.retain(|_, told| told.matters(as_of));
-        let changed = self.signals.rows.iter().filter_map(|(id, mark)| {
-            let due = self.is_row_due(id, as_of) && !self.may_tell_known(id, mark);
-            due.then_some(id)
-        });
-        let ids: Vec<_> = changed.take(ROWS_AT_ONCE).collect();
-        let rows = self.engine.rows_of(self.user_id(), &ids).await?;
-        let found = |id| rows.iter().find(|row| row.conversation.id == id).cloned();
-        let rows = ids.into_iter().map(|id| (id, found(id))).collect();
-        Ok(LookedUp { as_of, rows })
-    }
-
-    fn is_row_due(&self, conversation: ConversationId, now: Instant) -> bool {
-        let told = self.rows_told.get(&conversation);
-        told.is_none_or(|told| told.next <= now)
-    }
-
-    /// Whether a row is known, and not from before what was told last.
-    fn may_tell_known(&self, conversation: ConversationId, mark: &RowMark) -> bool {
-        let told = self.rows_told.get(&conversation);
-        match mark {
-            RowMark::Changed => false,
-            RowMark::Known { as_of, .. } => told.is_none_or(|told| told.as_of < *as_of),
-        }
-    }
-
-    /// Renders the rows whose time has come.
-    fn render_rows(&mut self, looked_up: LookedUp) {
-        self.render_known_rows();
-        for (conversation_id, row) in looked_up.rows {
-            self.signals.rows.remove(conversation_id);
-            if let Some(row) = row {
-                self.tell_row(row, looked_up.as_of);
-            } else {
-                // The store knows before the entry that says so has come here.
-                self.leave(conversation_id);
-                self.ready
-                    .push(Frame::of_signal(&Signal::ConversationRemoved {
-                        conversation_id,
-                    }));
-            }
-        }
-        self.signals.rows.settle_news();
-        self.rows_due = self.next_row_at();
-    }
-
-    /// Renders the rows whose time has come that were looked up for this session.
-    fn render_known_rows(&mut self) {
-        let now = Instant::now();
-        let known = self.signals.rows.iter().filter_map(|(id, mark)| {
-            let due = self.is_row_due(id, now) && self.may_tell_known(id, mark);
-            due.then_some(id)
-        });
-        let known: Vec<_> = known.collect();
-        for id in known {
-            if let Some(RowMark::Known {
-                as_of,
-                conversation,
-                me,
-                unread,
-            }) = self.signals.rows.remove(id)
-            {
-                let conversation = Arc::unwrap_or_clone(conversation);
-                let row = Row {
-                    conversation,
-                    me,
-                    unread,
-                };
-                self.tell_row(row, as_of);
-            }
-        }
-    }
-
-    /// Whoever was removed and added again while nothing was told does not follow any more, and has to join anew.
-    fn tell_of_removal(&mut self, conversation_id: ConversationId) {
-        let joined = self.joined.get(&conversation_id);
-        if let Some(detached) = joined.filter(|it| it.is_detached()).cloned() {
-            self.forget(&detached);
-        }
-        if self.removed.remove(&conversation_id) {
-            self.ready
-                .push(Frame::of_signal(&Signal::ConversationRemoved {
-                    conversation_id,
-                }));
-        }
-    }
-
-    fn tell_row(&mut self, row: Row, as_of: Instant) {
-        self.tell_of_removal(row.conversation.id);
-        let limits = &self.engine.limits;
-        let now = Instant::now();
-        let told = Told {
-            as_of,
-            next: now + limits.row_interval,
-            // Nothing that is known from before can come later than the store answers, and the steps of a crowd take.
-            matters_until: now + limits.row_interval.max(2 * limits.store_patience),
-        };
-        self.rows_told.insert(row.conversation.id, told);
-        let row = Box::new(row);
-        self.ready
-            .push(Frame::of_signal(&Signal::ConversationUpdated { row }));
-    }
-
-    /// When the next row that is held back may be told.
-    fn next_row_at(&self) -> Option<Instant> {
-        let now = Instant::now();
-        let told = |id| self.rows_told.get(&id);
-        let rows = self.signals.rows.iter();
-        rows.map(|(id, _)| told(id).map_or(now, |told| told.next))
-            .min()
     }
 
     /// Sleeps until something is marked or a row that was held back is due.
