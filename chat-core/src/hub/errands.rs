@@ -106,7 +106,10 @@ impl Hub {
         };
         while room.take_suspect() {
             if let Err(error) = self.catch_up(&room).await {
-                room.set_suspect();
+                // What is broken is given up for now: the next doubt begins anew.
+                if !matches!(error, StoreError::Corrupt(_)) {
+                    room.set_suspect();
+                }
                 return Err(error);
             }
         }
