@@ -97,7 +97,10 @@ impl Hub {
 
     /// Puts an entry into its room; whether those who follow it must be told.
     fn push(&self, room: &Room, entry: &Entry) -> bool {
-        if let Change::MemberLeft { user_id, .. } = entry.change {
+        // At once, even where entries before it are missing; but one that comes again says nothing about today.
+        if let Change::MemberLeft { user_id, .. } = entry.change
+            && room.head().is_none_or(|head| head < entry.seq)
+        {
             room.detach_user(user_id);
         }
         match room.push(entry.seq, Frame::of_entry(entry), &self.limits) {

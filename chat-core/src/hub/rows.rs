@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// From how many sessions on a row is looked up for all of them together instead of by each.
-const CROWD: usize = if cfg!(test) { 3 } else { 8 };
+const TOGETHER: usize = if cfg!(test) { 3 } else { 8 };
 /// How many members are looked up at once.
 const CROWD_PAGE: usize = 500;
 /// How many of them are told at once: each renders the row, and small rooms must not wait for many of these.
@@ -114,7 +114,7 @@ impl Hub {
         if present.is_empty() && !was_here {
             self.drop_unless_followed(&room);
         }
-        if present.len() < CROWD {
+        if present.len() < TOGETHER {
             let inboxes = present.iter().flat_map(|(_, inboxes)| inboxes);
             inboxes.for_each(|inbox| inbox.row_changed(conversation));
             return Ok(());

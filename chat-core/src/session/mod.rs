@@ -6,7 +6,7 @@ use std::{collections::VecDeque, future::poll_fn, mem, sync::Arc};
 
 use tokio::time::{Instant, timeout_at};
 
-use self::rows::Told;
+use self::rows::ToldRow;
 use crate::{
     batch::Batch,
     engine::Engine,
@@ -56,7 +56,7 @@ pub struct Session {
     behind: VecDeque<Arc<Attachment>>,
     signals: Signals,
     /// The rows that were told not long ago.
-    rows_told: HashMap<ConversationId, Told>,
+    rows_told: HashMap<ConversationId, ToldRow>,
     /// When the first of those rows is due that were looked at and held back.
     rows_due: Option<Instant>,
     ready: Batch,

@@ -18,7 +18,7 @@ const ROWS_AT_ONCE: usize = 50;
 
 /// A row as it was told.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Told {
+pub(super) struct ToldRow {
     /// When it was asked for.
     as_of: Instant,
     /// When a row of the same conversation may next be told.
@@ -26,7 +26,7 @@ pub(super) struct Told {
     matters_until: Instant,
 }
 
-impl Told {
+impl ToldRow {
     fn matters(&self, now: Instant) -> bool {
         self.matters_until > now
     }
@@ -140,7 +140,7 @@ impl Session {
         self.tell_of_removal(row.conversation.id);
         let limits = &self.engine.limits;
         let now = Instant::now();
-        let told = Told {
+        let told = ToldRow {
             as_of,
             next: now + limits.row_interval,
             // Nothing that is known from before can come later than the store answers, and the steps of a crowd take.
