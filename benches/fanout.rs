@@ -18,7 +18,7 @@ use std::{
 };
 
 use chat_core::{
-    Chat, Limits,
+    Chat, Limits, NewGroup,
     model::{ClientId, ConversationId, Draft, Title, UserId},
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -126,7 +126,7 @@ impl Room {
         let members: Vec<_> = (0..receivers).map(|_| UserId::new()).collect();
         let title = Title::try_from("fan-out".to_owned()).unwrap();
         let row = chat
-            .create_group(sender, title, members.clone())
+            .create_group(sender, NewGroup::new(title, members.clone()))
             .await
             .unwrap();
         let conversation = row.conversation.id;

@@ -19,7 +19,7 @@ use std::{
 };
 
 use chat_core::{
-    Chat, Limits, Session,
+    Chat, Limits, NewGroup, Session,
     model::{ClientId, ConversationId, Draft, Title, UserId},
 };
 use tokio::{
@@ -200,7 +200,7 @@ impl Crowd {
         let members: Vec<_> = (0..members).map(|_| UserId::new()).collect();
         let title = Title::try_from("isolation".to_owned()).unwrap();
         let row = chat
-            .create_group(members[0], title, members.clone())
+            .create_group(members[0], NewGroup::new(title, members.clone()))
             .await
             .unwrap();
         Self {

@@ -12,7 +12,7 @@ use std::{thread, time::Duration};
 
 use chat_core::{
     Chat, Session,
-    model::{ConversationId, Timestamp, Title, UserId},
+    model::{ConversationId, History, Timestamp, Title, UserId},
     store::{Act, MemoryStore, MessageLog, Write},
 };
 use tokio::runtime::{Builder, Runtime};
@@ -121,6 +121,8 @@ async fn add_group(store: &MemoryStore, members: Vec<UserId>) -> ConversationId 
         at: Timestamp::now(),
         act: Act::CreateGroup {
             title: Title::try_from("memory".to_owned()).unwrap(),
+            topic: None,
+            history: History::Shared,
             members,
         },
     };

@@ -8,16 +8,16 @@ use std::sync::{
 use chat_core::{
     Chat,
     model::{
-        ClientId, ConversationId, Draft, Entry, Membership, Message, Seq, StoreEpoch, Timestamp,
-        UserId,
+        ClientId, ConversationId, Draft, Entry, Membership, Message, MessageId, Seq, Settings,
+        StoreEpoch, Timestamp, UserId,
     },
     store::{
         Around, Committed, ConversationStore, MemoryStore, MessageLog, PresenceStore, Refusal,
-        RowPlace, StoreError, StoredRow, Write,
+        RowPlace, Search, StoreError, StoredRow, UserStore, Write,
     },
 };
 
-/// Counts what is committed. Anything that implements the three traits is a store: plain `async fn`s, no macros.
+/// Counts what is committed. Anything that implements the four traits is a store: plain `async fn`s, no macros.
 #[derive(Clone, Default)]
 struct CountingStore {
     inner: MemoryStore,
@@ -62,9 +62,42 @@ impl MessageLog for CountingStore {
         &self,
         conversation: ConversationId,
         which: Around,
+        history_from: Seq,
         limit: usize,
     ) -> Result<Vec<Message>, StoreError> {
-        self.inner.messages(conversation, which, limit).await
+        let messages = self
+            .inner
+            .messages(conversation, which, history_from, limit);
+        messages.await
+    }
+
+    async fn message(
+        &self,
+        conversation: ConversationId,
+        id: MessageId,
+    ) -> Result<Option<Message>, StoreError> {
+        self.inner.message(conversation, id).await
+    }
+
+    async fn pinned(
+        &self,
+        conversation: ConversationId,
+        before: Seq,
+        history_from: Seq,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let pinned = self.inner.pinned(conversation, before, history_from, limit);
+        pinned.await
+    }
+
+    async fn search(
+        &self,
+        user: UserId,
+        search: &Search,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        self.inner.search(user, search, after, limit).await
     }
 }
 
@@ -119,6 +152,25 @@ impl ConversationStore for CountingStore {
         self.inner.rows_of(user, conversations).await
     }
 
+    async fn readers(
+        &self,
+        conversation: ConversationId,
+        seq: Seq,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Membership>, StoreError> {
+        self.inner.readers(conversation, seq, after, limit).await
+    }
+
+    async fn banned(
+        &self,
+        conversation: ConversationId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.inner.banned(conversation, after, limit).await
+    }
+
     async fn row_heads(&self, user: UserId) -> Result<Vec<(ConversationId, Seq, u64)>, StoreError> {
         self.inner.row_heads(user).await
     }
@@ -139,6 +191,42 @@ impl PresenceStore for CountingStore {
 
     async fn last_seen(&self, users: &[UserId]) -> Result<Vec<(UserId, Timestamp)>, StoreError> {
         self.inner.last_seen(users).await
+    }
+}
+
+impl UserStore for CountingStore {
+    async fn settings(&self, user: UserId) -> Result<Settings, StoreError> {
+        self.inner.settings(user).await
+    }
+
+    async fn set_settings(&self, user: UserId, settings: Settings) -> Result<(), StoreError> {
+        self.inner.set_settings(user, settings).await
+    }
+
+    async fn set_blocked(
+        &self,
+        user: UserId,
+        other: UserId,
+        blocked: bool,
+    ) -> Result<bool, StoreError> {
+        self.inner.set_blocked(user, other, blocked).await
+    }
+
+    async fn blocked_by(
+        &self,
+        user: UserId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.inner.blocked_by(user, after, limit).await
+    }
+
+    async fn blockers_of(
+        &self,
+        user: UserId,
+        others: &[UserId],
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.inner.blockers_of(user, others).await
     }
 }
 

@@ -1,8 +1,8 @@
 //! Databases with something in them, built through the store.
 
 use chat_core::{
-    model::{ClientId, ConversationId, Draft, MessageId, Seq, Timestamp, Title, UserId},
-    store::{Act, MessageLog, Write},
+    model::{ClientId, ConversationId, Draft, History, MessageId, Seq, Timestamp, Title, UserId},
+    store::{Act, Mentions, MessageLog, Write},
 };
 
 /// As long as what people write in a chat.
@@ -25,7 +25,11 @@ pub(crate) async fn logs(store: &impl MessageLog, messages: usize) -> Logs {
     let long = group(store, author, vec![reader]).await;
     fill(store, (0..messages).map(|_| send(long, author))).await;
     let seq = messages.saturating_sub(2_000) as u64;
-    fill(store, [write(long, reader, Act::MarkRead { seq })]).await;
+    fill(
+        store,
+        [write(long, reader, Act::MarkRead { seq, shown: true })],
+    )
+    .await;
     for _ in 0..60 {
         let short = group(store, author, vec![reader]).await;
         fill(store, (0..20).map(|_| send(short, author))).await;
@@ -83,13 +87,23 @@ async fn fill(store: &impl MessageLog, writes: impl IntoIterator<Item = Write>) 
 
 fn create(id: ConversationId, owner: UserId, members: Vec<UserId>) -> Write {
     let title = Title::try_from("To the sea".to_owned()).unwrap();
-    write(id, owner, Act::CreateGroup { title, members })
+    let create = Act::CreateGroup {
+        title,
+        topic: None,
+        history: History::Shared,
+        members,
+    };
+    write(id, owner, create)
 }
 
 fn send(conversation: ConversationId, author: UserId) -> Write {
     let id = MessageId::new();
-    let draft = draft();
-    write(conversation, author, Act::Send { id, draft })
+    let send = Act::Send {
+        id,
+        draft: draft(),
+        mentions: Mentions::default(),
+    };
+    write(conversation, author, send)
 }
 
 fn write(conversation_id: ConversationId, author: UserId, act: Act) -> Write {

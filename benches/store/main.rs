@@ -166,11 +166,13 @@ fn pages<B: Backend>(criterion: &mut Criterion) {
     compare!("history page, newest", |store, logs| store.messages(
         logs.long,
         Around::Newest,
+        1,
         PAGE
     ));
     compare!("history page, in the middle", |store, logs| store.messages(
         logs.long,
         Around::Before(logs.middle),
+        1,
         PAGE
     ));
     benchmarks.finish();

@@ -1,9 +1,16 @@
 //! Who may do what: pure functions from roles to permitted acts, and the embedder's own say.
 
-use std::{fmt, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+};
 
 use crate::{
-    model::{ConversationId, ConversationKind, Draft, Entry, Role, UserId},
+    model::{ConversationId, ConversationKind, Draft, Entry, MessageId, Role, UserId},
     store::{Act, Refusal},
 };
 
@@ -16,26 +23,76 @@ pub struct Scene {
     pub author: (UserId, Role),
     /// The role of the member that the act is about; `None` when they are not a member.
     pub target: Option<Role>,
+    /// That user, who is not a member, was banned.
+    pub target_banned: bool,
+    /// Who sent the message that the act is about.
+    pub sender: Option<UserId>,
+    /// Of the two of a direct conversation, who has blocked the other.
+    pub blocked: Option<Blocked>,
     /// How many owners there are.
     pub owners: u64,
     /// How many members there are.
     pub members: u64,
 }
 
+/// Who of a direct conversation has blocked the other, as its author sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocked {
+    /// The author, and perhaps the other one too.
+    ByAuthor,
+    /// Only the other one.
+    ByOther,
+}
+
+impl Blocked {
+    /// From those of the two who have blocked the other.
+    pub(crate) fn of(author: UserId, blockers: &[UserId]) -> Option<Self> {
+        if blockers.contains(&author) {
+            return Some(Self::ByAuthor);
+        }
+        (!blockers.is_empty()).then_some(Self::ByOther)
+    }
+}
+
 /// Whether the act is permitted to its author.
 ///
-/// Every member may send, read and leave. Admins and owners add and remove plain members and change the title; only owners
-/// give and take the roles of admin and owner, and remove those who have them. A group keeps an owner as long as
-/// it has members.
+/// Every member may send, react, read, leave, and edit and delete what they said themselves. Admins and owners also delete
+/// what others said, pin, add, remove and ban plain members, and change title and topic; only owners give and take the roles
+/// of admin and owner, remove those who have them, decide on the history, and delete the group. A group keeps an owner
+/// as long as it has members. In a direct conversation both may pin, and neither writes while one has blocked the other.
 pub fn permits(scene: &Scene, act: &Act) -> Result<(), Refusal> {
     let (author, role) = scene.author;
     match act {
-        Act::Send { .. } | Act::MarkRead { .. } | Act::CreateGroup { .. } => Ok(()),
+        Act::CreateGroup { .. }
+        | Act::UpdateMine { .. }
+        | Act::MarkRead { .. }
+        | Act::MarkUnread { .. }
+        | Act::MarkDelivered { .. } => Ok(()),
+        Act::Send { .. } | Act::React { .. } | Act::Unreact { .. } => unblocked(scene),
+        Act::EditMessage { .. } if scene.sender == Some(author) => unblocked(scene),
+        Act::EditMessage { .. } => Err(Refusal::Forbidden),
+        Act::DeleteMessage { .. } if scene.sender == Some(author) => Ok(()),
+        Act::DeleteMessage { .. } if scene.kind == ConversationKind::Direct => {
+            Err(Refusal::Forbidden)
+        }
+        Act::Pin { .. } if scene.kind == ConversationKind::Direct => unblocked(scene),
         _ if scene.kind == ConversationKind::Direct => Err(Refusal::NotInDirect),
-        Act::Rename { .. } => at_least(role, Role::Admin),
+        Act::DeleteMessage { .. } | Act::Pin { .. } | Act::LiftBan { .. } => {
+            at_least(role, Role::Admin)
+        }
+        Act::Update {
+            history: Some(_), ..
+        }
+        | Act::DeleteConversation => at_least(role, Role::Owner),
+        Act::Update { .. } => at_least(role, Role::Admin),
         Act::PutMember { role: wanted, .. } => {
             let Some(wanted) = *wanted else {
-                return at_least(role, Role::Admin);
+                at_least(role, Role::Admin)?;
+                return if scene.target_banned {
+                    Err(Refusal::Banned)
+                } else {
+                    Ok(())
+                };
             };
             let needed = match scene.target {
                 Some(present) if present == wanted => Role::Admin,
@@ -43,14 +100,17 @@ pub fn permits(scene: &Scene, act: &Act) -> Result<(), Refusal> {
                 None => over(wanted),
             };
             at_least(role, needed)?;
+            if scene.target_banned {
+                return Err(Refusal::Banned);
+            }
             if scene.target == Some(Role::Owner) && wanted != Role::Owner && scene.owners == 1 {
                 return Err(Refusal::LastOwner);
             }
             Ok(())
         }
-        Act::RemoveMember { user_id } => {
+        Act::RemoveMember { user_id, ban } => {
             let target = scene.target.ok_or(Refusal::MemberNotFound)?;
-            if *user_id != author {
+            if *user_id != author || *ban {
                 at_least(role, over(target))?;
             }
             if target == Role::Owner && scene.owners == 1 && scene.members > 1 {
@@ -69,6 +129,14 @@ const fn over(role: Role) -> Role {
     }
 }
 
+fn unblocked(scene: &Scene) -> Result<(), Refusal> {
+    match scene.blocked {
+        None => Ok(()),
+        Some(Blocked::ByAuthor) => Err(Refusal::Blocking),
+        Some(Blocked::ByOther) => Err(Refusal::Blocked),
+    }
+}
+
 fn at_least(role: Role, needed: Role) -> Result<(), Refusal> {
     if role >= needed {
         Ok(())
@@ -78,6 +146,8 @@ fn at_least(role: Role, needed: Role) -> Result<(), Refusal> {
 }
 
 /// The embedder's say in what is sent, and its ear for everything that happens: where moderation and bots plug in.
+///
+/// A policy that panics is logged. What it should have judged is refused; trying it again asks it again.
 pub trait Policy: Send + Sync + 'static {
     /// Lets a draft pass, changed or not, or refuses it with a reason that the sender is told.
     ///
@@ -93,6 +163,18 @@ pub trait Policy: Send + Sync + 'static {
         std::future::ready(Ok(draft))
     }
 
+    /// Lets the new text of a message pass, changed or not, or refuses it with a reason that the editor is told.
+    fn before_edit(
+        &self,
+        editor: UserId,
+        conversation: ConversationId,
+        message: MessageId,
+        body: String,
+    ) -> impl Future<Output = Result<String, String>> + Send {
+        let _ = (editor, conversation, message);
+        std::future::ready(Ok(body))
+    }
+
     /// Hears of every entry that was accepted on this node, once it is durable. Must return at once; a panic is
     /// logged and changes nothing.
     fn on_entry(&self, entry: &Entry) {
@@ -106,7 +188,7 @@ pub(crate) struct NoPolicy;
 
 impl Policy for NoPolicy {}
 
-type Verdict<'a> = Pin<Box<dyn Future<Output = Result<Draft, String>> + Send + 'a>>;
+type Verdict<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
 
 /// The object-safe twin of [`Policy`].
 trait ErasedPolicy: Send + Sync {
@@ -115,7 +197,14 @@ trait ErasedPolicy: Send + Sync {
         sender: UserId,
         conversation: ConversationId,
         draft: Draft,
-    ) -> Verdict<'_>;
+    ) -> Verdict<'_, Draft>;
+    fn before_edit(
+        &self,
+        editor: UserId,
+        conversation: ConversationId,
+        message: MessageId,
+        body: String,
+    ) -> Verdict<'_, String>;
     fn on_entry(&self, entry: &Entry);
 }
 
@@ -125,8 +214,20 @@ impl<P: Policy> ErasedPolicy for P {
         sender: UserId,
         conversation: ConversationId,
         draft: Draft,
-    ) -> Verdict<'_> {
-        Box::pin(Policy::before_send(self, sender, conversation, draft))
+    ) -> Verdict<'_, Draft> {
+        Box::pin(async move { Policy::before_send(self, sender, conversation, draft).await })
+    }
+
+    fn before_edit(
+        &self,
+        editor: UserId,
+        conversation: ConversationId,
+        message: MessageId,
+        body: String,
+    ) -> Verdict<'_, String> {
+        Box::pin(
+            async move { Policy::before_edit(self, editor, conversation, message, body).await },
+        )
     }
 
     fn on_entry(&self, entry: &Entry) {
@@ -149,16 +250,38 @@ impl AnyPolicy {
         conversation: ConversationId,
         draft: Draft,
     ) -> Result<Draft, String> {
-        self.0.before_send(sender, conversation, draft).await
+        unless_it_panics(self.0.before_send(sender, conversation, draft)).await
+    }
+
+    pub(crate) async fn before_edit(
+        &self,
+        editor: UserId,
+        conversation: ConversationId,
+        message: MessageId,
+        body: String,
+    ) -> Result<String, String> {
+        unless_it_panics(self.0.before_edit(editor, conversation, message, body)).await
     }
 
     /// A policy that panics here must not take the engine with it: the entry is durable, and others wait for it.
     pub(crate) fn on_entry(&self, entry: &Entry) {
-        let heard = std::panic::catch_unwind(AssertUnwindSafe(|| self.0.on_entry(entry)));
+        let heard = catch_unwind(AssertUnwindSafe(|| self.0.on_entry(entry)));
         if heard.is_err() {
             tracing::error!(conversation = %entry.conversation_id, seq = entry.seq, "the policy panicked");
         }
     }
+}
+
+/// Whoever asks goes on when the policy breaks down: a socket serves more than this one send.
+async fn unless_it_panics<T>(mut verdict: Verdict<'_, T>) -> Result<T, String> {
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| verdict.as_mut().poll(context)));
+        polled.unwrap_or_else(|_| {
+            tracing::error!("the policy panicked");
+            Poll::Ready(Err("this could not be checked: try again later".to_owned()))
+        })
+    })
+    .await
 }
 
 impl fmt::Debug for AnyPolicy {
@@ -180,10 +303,19 @@ mod tests {
                 kind: ConversationKind::Group,
                 author: (me, role),
                 target: Some(target),
+                target_banned: false,
+                sender: None,
+                blocked: None,
                 owners,
                 members: 5,
             };
-            permits(&scene, &Act::RemoveMember { user_id: other })
+            permits(
+                &scene,
+                &Act::RemoveMember {
+                    user_id: other,
+                    ban: false,
+                },
+            )
         };
         assert_eq!(remove(Member, Member, 1), Err(Refusal::Forbidden));
         assert_eq!(remove(Admin, Member, 1), Ok(()));
@@ -199,10 +331,16 @@ mod tests {
             kind: ConversationKind::Group,
             author: (me, Role::Owner),
             target: Some(Role::Owner),
+            target_banned: false,
+            sender: None,
+            blocked: None,
             owners: 1,
             members,
         };
-        let leave = Act::RemoveMember { user_id: me };
+        let leave = Act::RemoveMember {
+            user_id: me,
+            ban: false,
+        };
         assert_eq!(permits(&scene(2), &leave), Err(Refusal::LastOwner));
         assert_eq!(permits(&scene(1), &leave), Ok(()));
         let step_down = Act::PutMember {
@@ -219,11 +357,20 @@ mod tests {
             kind: ConversationKind::Direct,
             author: (me, Role::Owner),
             target: Some(Role::Owner),
+            target_banned: false,
+            sender: None,
+            blocked: None,
             owners: 2,
             members: 2,
         };
         assert_eq!(
-            permits(&scene, &Act::RemoveMember { user_id: me }),
+            permits(
+                &scene,
+                &Act::RemoveMember {
+                    user_id: me,
+                    ban: false
+                }
+            ),
             Err(Refusal::NotInDirect)
         );
         assert_eq!(

@@ -10,14 +10,17 @@ use tokio::{
 
 use crate::{
     access::AnyPolicy,
-    bus::{AnyBus, Envelope, Notice},
+    bus::{AnyBus, Cursors, Envelope, Notice},
     error::Error,
     hub::Hub,
     limits::Limits,
-    model::{ConversationId, Entry, NodeId, Seq, UserId},
-    store::{AnyStore, Committed, Refusal, StoreError, Write},
-    typing::Typing,
+    model::{Change, ConversationId, Entry, NodeId, UserId},
+    stats::Counters,
+    store::{Act, AnyStore, Committed, ReadCursor, Refusal, StoreError, Write},
 };
+
+/// The most users whom one notice names.
+const MOST_IN_A_NOTICE: usize = 500;
 
 type Outcome = Result<Result<Committed, Refusal>, Error>;
 
@@ -46,8 +49,8 @@ pub(crate) struct Committer {
     pub(crate) hub: Arc<Hub>,
     pub(crate) bus: AnyBus,
     pub(crate) policy: AnyPolicy,
-    pub(crate) typing: Arc<Typing>,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 impl Appender {
@@ -106,18 +109,24 @@ impl Committer {
         let mut batch = Vec::with_capacity(most);
         while waiting.recv_many(&mut batch, most).await > 0 {
             self.refuse_late(&mut batch);
-            let Some(oldest) = batch.first() else {
+            // Whoever had to wait for room in the queue may stand behind somebody who came later.
+            let Some(since) = batch.iter().map(|waiting| waiting.since).min() else {
                 continue;
             };
-            let since = oldest.since;
             let (writes, askers): (Vec<_>, Vec<_>) =
                 batch.drain(..).map(|w: Waiting| (w.write, w.done)).unzip();
             #[cfg(test)]
             let askers = crate::simulation::bug::acknowledge_early(&writes, askers);
             #[cfg(test)]
             self.publish(crate::simulation::bug::publish_early(&writes));
+            let begun = Instant::now();
             match self.store.commit(&writes, since).await {
-                Ok(results) => self.settle(&writes, askers, results),
+                Ok(results) => {
+                    let accepted = results.iter().filter(|result| result.is_ok()).count();
+                    let refused = results.len() - accepted;
+                    self.counters.committed(accepted, refused, begun.elapsed());
+                    self.settle(&writes, askers, results);
+                }
                 Err(error) => self.fail(&writes, askers, error),
             }
         }
@@ -128,6 +137,7 @@ impl Committer {
     fn refuse_late(&self, batch: &mut Vec<Waiting>) {
         let patience = self.limits.store_patience;
         for late in batch.extract_if(.., |waiting| waiting.since.elapsed() >= patience) {
+            self.counters.was_late();
             let error = StoreError::NoAnswer(patience);
             let _ = late.done.send(Err(error.into()));
         }
@@ -141,12 +151,13 @@ impl Committer {
     ) {
         let mut appended = Vec::with_capacity(results.len());
         let mut again = Vec::new();
-        let mut read = Vec::new();
+        let mut of_their_own = Vec::new();
         for ((write, asker), result) in writes.iter().zip(askers).zip(results) {
             match &result {
                 Ok(Committed::Appended(entries)) => appended.extend(entries.iter().cloned()),
-                Ok(Committed::Read(cursor)) if cursor.moved => {
-                    read.push((write.conversation_id, write.author, cursor.seq));
+                Ok(Committed::Read(cursor)) => of_their_own.push((write, Some(*cursor))),
+                Ok(Committed::Changed | Committed::Unchanged) if is_of_their_own(&write.act) => {
+                    of_their_own.push((write, None));
                 }
                 // It is in the log, perhaps through a commit whose answer never came: then nobody was told, here or
                 // elsewhere. Whoever knows it drops it.
@@ -159,7 +170,12 @@ impl Committer {
         }
         self.publish(appended);
         self.publish_again(again);
-        self.tell_of_reading(read);
+        for (write, cursor) in of_their_own {
+            match cursor {
+                Some(cursor) => self.tell_of_cursors(write, cursor),
+                None => self.tell_of_rows(write.conversation_id, vec![write.author]),
+            }
+        }
     }
 
     /// Whether the writes are in the log is not known: the rooms are compared with the store when it answers again.
@@ -169,6 +185,7 @@ impl Committer {
             writes = writes.len(),
             "a batch was not acknowledged"
         );
+        self.counters.commit_failed();
         let error = Arc::new(error);
         for asker in askers {
             let _ = asker.send(Err(Error::Unavailable(Arc::clone(&error))));
@@ -176,23 +193,29 @@ impl Committer {
         for write in writes {
             self.hub.suspect(write.conversation_id);
             self.hub.rows_changed(write.conversation_id);
+            if is_of_their_own(&write.act) {
+                self.tell_of_rows(write.conversation_id, vec![write.author]);
+            }
         }
     }
 
     /// Lets entries that are durable be seen: here at once, elsewhere as the bus allows.
     fn publish(&self, entries: Vec<Entry>) {
-        for entry in &entries {
-            if let Some(message) = entry.message() {
-                self.typing
-                    .stop(entry.conversation_id, message.sender_id, &self.hub);
-            }
-        }
+        let ends = |entry: &&Entry| matches!(entry.change, Change::ConversationDeleted { .. });
+        let ended = entries.iter().filter(ends).map(|it| it.conversation_id);
+        // Who belonged there is known no longer when they have heard of it.
+        let ended: Vec<_> = ended.map(|id| (id, self.hub.known_members(id))).collect();
         self.hub.deliver(&entries);
         for entry in entries {
             self.policy.on_entry(&entry);
             self.tell_others(Notice::Entry {
                 entry: Box::new(entry),
             });
+        }
+        for (conversation, members) in ended {
+            for some in members.chunks(MOST_IN_A_NOTICE) {
+                self.tell_of_rows(conversation, some.to_vec());
+            }
         }
     }
 
@@ -205,15 +228,40 @@ impl Committer {
         }
     }
 
-    fn tell_of_reading(&self, cursors: Vec<(ConversationId, UserId, Seq)>) {
-        for (conversation_id, user_id, seq) in cursors {
-            self.hub.read_moved(conversation_id, user_id, seq);
-            self.tell_others(Notice::Read {
+    fn tell_of_cursors(&self, write: &Write, cursor: ReadCursor) {
+        let (conversation_id, user_id) = (write.conversation_id, write.author);
+        let is_set_back = matches!(write.act, Act::MarkUnread { .. });
+        if cursor.moved && is_set_back {
+            #[cfg(test)]
+            if crate::simulation::bug::active(crate::simulation::bug::Bug::MarkUnreadLost) {
+                return;
+            }
+            return self.tell_of_rows(conversation_id, vec![user_id]);
+        }
+        let cursors = Cursors {
+            read: cursor.moved.then_some(cursor.seq),
+            shown: cursor.shown,
+            delivered: cursor.delivered,
+        };
+        if cursors != Cursors::default() {
+            self.hub.cursors_moved(conversation_id, user_id, cursors);
+            self.tell_others(Notice::Cursors {
                 conversation_id,
                 user_id,
-                seq,
+                cursors,
             });
         }
+    }
+
+    /// Tells of rows that changed for a reason that no entry tells.
+    fn tell_of_rows(&self, conversation_id: ConversationId, user_ids: Vec<UserId>) {
+        for user in &user_ids {
+            self.hub.row_changed(conversation_id, *user);
+        }
+        self.tell_others(Notice::Rows {
+            conversation_id,
+            user_ids,
+        });
     }
 
     fn tell_others(&self, notice: Notice) {
@@ -222,4 +270,12 @@ impl Committer {
             notice,
         });
     }
+}
+
+/// Whether it changes the author's own half of a row, and nothing else.
+const fn is_of_their_own(act: &Act) -> bool {
+    matches!(
+        act,
+        Act::UpdateMine { .. } | Act::MarkRead { .. } | Act::MarkUnread { .. }
+    )
 }

@@ -2,7 +2,10 @@
 
 use std::{fmt, ops::Range, slice, sync::Arc};
 
-use crate::{frame::Frame, model::Seq};
+use crate::{
+    frame::Frame,
+    model::{Change, ConversationId, Entry, Seq, Timestamp},
+};
 
 /// Frames in the order in which they are to be written.
 ///
@@ -10,6 +13,7 @@ use crate::{frame::Frame, model::Seq};
 #[derive(Clone, Default)]
 pub struct Batch {
     parts: Vec<Part>,
+    bytes: usize,
 }
 
 #[derive(Clone)]
@@ -31,6 +35,12 @@ impl Batch {
         self.parts.iter().map(|part| part.frames().len()).sum()
     }
 
+    /// How many bytes of JSON they are.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The frames, in order.
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
@@ -40,11 +50,34 @@ impl Batch {
         }
     }
 
-    pub(crate) fn share(&mut self, chunk: &Arc<Chunk>, range: Range<usize>) {
-        self.parts.push(Part::Shared(Arc::clone(chunk), range));
+    /// Adds entries as somebody reads them whose history begins at `history_from`.
+    pub(crate) fn share(&mut self, chunk: &Arc<Chunk>, range: Range<usize>, history_from: Seq) {
+        #[cfg(test)]
+        let history_from = crate::simulation::bug::show_everything(history_from);
+        if chunk.earliest >= history_from {
+            return self.share_all(chunk, range);
+        }
+        let mut next = range.start;
+        let in_range = |change: &&EarlierChange| range.contains(&change.index);
+        for change in chunk.changes.iter().filter(in_range) {
+            if change.about < history_from {
+                self.share_all(chunk, next..change.index);
+                self.push(change.hidden(chunk.first));
+                next = change.index + 1;
+            }
+        }
+        self.share_all(chunk, next..range.end);
+    }
+
+    fn share_all(&mut self, chunk: &Arc<Chunk>, range: Range<usize>) {
+        if !range.is_empty() {
+            self.bytes += chunk.bytes_of(&range);
+            self.parts.push(Part::Shared(Arc::clone(chunk), range));
+        }
     }
 
     pub(crate) fn push(&mut self, frame: Frame) {
+        self.bytes += frame.json().len();
         match self.parts.last_mut() {
             Some(Part::Own(frames)) => frames.push(frame),
             _ => self.parts.push(Part::Own(vec![frame])),
@@ -108,17 +141,78 @@ pub(crate) struct Chunk {
     first: Seq,
     frames: Vec<Frame>,
     bytes: usize,
+    /// Those of the entries that change an earlier message, in order.
+    changes: Vec<EarlierChange>,
+    /// The earliest message that one of them is about; beyond all where there is none. It spares nearly all readers the
+    /// look at each frame.
+    earliest: Seq,
+}
+
+/// An entry that changes an earlier message, which not everybody may see.
+#[derive(Debug)]
+struct EarlierChange {
+    index: usize,
+    about: Seq,
+    conversation_id: ConversationId,
+    at: Timestamp,
+}
+
+impl EarlierChange {
+    /// What those get who do not see the message.
+    fn hidden(&self, first: Seq) -> Frame {
+        Frame::of_entry(&Entry {
+            change: Change::Hidden {},
+            conversation_id: self.conversation_id,
+            seq: first + self.index as Seq,
+            at: self.at,
+        })
+    }
+}
+
+/// Entries on their way to become a [`Chunk`].
+#[derive(Debug, Default)]
+pub(crate) struct OpenChunk {
+    frames: Vec<Frame>,
+    bytes: usize,
+    changes: Vec<EarlierChange>,
+}
+
+impl OpenChunk {
+    pub(crate) fn push(&mut self, entry: &Entry, frame: Frame) {
+        if let Some(about) = entry.about() {
+            self.changes.push(EarlierChange {
+                index: self.frames.len(),
+                about,
+                conversation_id: entry.conversation_id,
+                at: entry.at,
+            });
+        }
+        self.bytes += frame.json().len();
+        self.frames.push(frame);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The piece that begins with the entry `first`.
+    pub(crate) fn seal(self, first: Seq) -> Chunk {
+        let changes = self.changes.iter();
+        Chunk {
+            first,
+            frames: self.frames,
+            bytes: self.bytes,
+            earliest: changes.map(|it| it.about).min().unwrap_or(Seq::MAX),
+            changes: self.changes,
+        }
+    }
 }
 
 impl Chunk {
-    pub(crate) fn new(first: Seq, frames: Vec<Frame>, bytes: usize) -> Self {
-        Self {
-            first,
-            frames,
-            bytes,
-        }
-    }
-
     pub(crate) fn first(&self) -> Seq {
         self.first
     }
@@ -129,5 +223,13 @@ impl Chunk {
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    fn bytes_of(&self, range: &Range<usize>) -> usize {
+        if range.len() == self.frames.len() {
+            return self.bytes;
+        }
+        let frames = self.frames[range.clone()].iter();
+        frames.map(|frame| frame.json().len()).sum()
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     limits::Limits,
     model::NodeId,
     presence::Presences,
+    stats::Counters,
     store::{AnyStore, MemoryStore, Store},
     typing::Typing,
 };
@@ -83,12 +84,15 @@ impl Builder {
         let epoch = store.epoch().await?;
 
         let herald = Arc::<Herald>::default();
+        let counters = Arc::<Counters>::default();
+        let typing = Arc::new(Typing::new(Arc::clone(&limits)));
         let hub = Arc::new(Hub::new(
             store.clone(),
+            Arc::clone(&typing),
             Arc::clone(&herald),
             Arc::clone(&limits),
+            Arc::clone(&counters),
         ));
-        let typing = Arc::new(Typing::new(Arc::clone(&limits)));
         let presence = Presences::new(store.clone(), Arc::clone(&limits));
         let (appender, queue) = Appender::new(&limits);
         let committer = Committer {
@@ -97,8 +101,8 @@ impl Builder {
             hub: Arc::clone(&hub),
             bus: bus.clone(),
             policy: policy.clone(),
-            typing: Arc::clone(&typing),
             limits: Arc::clone(&limits),
+            counters: Arc::clone(&counters),
         };
         let engine = Arc::new(Engine {
             node,
@@ -112,6 +116,7 @@ impl Builder {
             presence,
             typing,
             appender,
+            counters,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         });

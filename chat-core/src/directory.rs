@@ -20,6 +20,16 @@ pub trait Directory: Send + Sync + 'static {
         &self,
         users: &[UserId],
     ) -> impl Future<Output = Result<Vec<Profile>, StoreError>> + Send;
+
+    /// Those who have one of these user names, whatever its case, in any order. This is how `@name` in a message finds whom
+    /// it calls; as provided, nobody is found.
+    fn by_username(
+        &self,
+        usernames: &[String],
+    ) -> impl Future<Output = Result<Vec<Profile>, StoreError>> + Send {
+        let _ = usernames;
+        std::future::ready(Ok(Vec::new()))
+    }
 }
 
 /// A directory in which everybody exists, under their id: for embedders who show names themselves.
@@ -46,11 +56,16 @@ type Answer<'a> = Pin<Box<dyn Future<Output = Result<Vec<Profile>, StoreError>> 
 /// The object-safe twin of [`Directory`].
 trait ErasedDirectory: Send + Sync {
     fn profiles<'a>(&'a self, users: &'a [UserId]) -> Answer<'a>;
+    fn by_username<'a>(&'a self, usernames: &'a [String]) -> Answer<'a>;
 }
 
 impl<D: Directory> ErasedDirectory for D {
     fn profiles<'a>(&'a self, users: &'a [UserId]) -> Answer<'a> {
         Box::pin(Directory::profiles(self, users))
+    }
+
+    fn by_username<'a>(&'a self, usernames: &'a [String]) -> Answer<'a> {
+        Box::pin(Directory::by_username(self, usernames))
     }
 }
 
@@ -85,13 +100,32 @@ impl AnyDirectory {
         if users.is_empty() {
             return Ok(HashMap::default());
         }
-        let profiles = timeout(self.patience, self.directory.profiles(&users))
-            .await
-            .unwrap_or(Err(StoreError::NoAnswer(self.patience)))?;
+        let profiles = self.in_time(self.directory.profiles(&users)).await?;
         Ok(profiles
             .into_iter()
             .map(|profile| (profile.id, profile))
             .collect())
+    }
+
+    /// The users who have one of these names, by their name in lower case.
+    pub(crate) async fn by_username(
+        &self,
+        usernames: &[String],
+    ) -> Result<HashMap<String, UserId>, StoreError> {
+        if usernames.is_empty() {
+            return Ok(HashMap::default());
+        }
+        let profiles = self.in_time(self.directory.by_username(usernames)).await?;
+        let named = profiles.into_iter();
+        Ok(named
+            .map(|profile| (profile.username.to_lowercase(), profile.id))
+            .collect())
+    }
+
+    async fn in_time(&self, answer: Answer<'_>) -> Result<Vec<Profile>, StoreError> {
+        timeout(self.patience, answer)
+            .await
+            .unwrap_or(Err(StoreError::NoAnswer(self.patience)))
     }
 }
 

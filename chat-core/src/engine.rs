@@ -15,9 +15,13 @@ use crate::{
     error::Error,
     hub::Hub,
     limits::Limits,
-    model::{ConversationId, NodeId, Profile, Row, StoreEpoch, UserId},
-    presence::Presences,
+    model::{
+        Availability, ConversationId, NodeId, Presence, Profile, Row, Settings, StoreEpoch, UserId,
+    },
+    presence::{Presences, hidden},
+    protocol::rest::PatchSettings,
     source::HashMap,
+    stats::{Counters, Stats},
     store::{AnyStore, StoredRow},
     typing::Typing,
 };
@@ -39,6 +43,7 @@ pub(crate) struct Engine {
     pub(crate) presence: Presences,
     pub(crate) typing: Arc<Typing>,
     pub(crate) appender: Appender,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
@@ -51,6 +56,11 @@ pub(crate) fn unknown_user(id: UserId) -> Profile {
         display_name: "Unknown user".to_owned(),
         presence: None,
     }
+}
+
+/// Whether others hear that a user with these settings types.
+pub(crate) fn is_typing_told(settings: Settings) -> bool {
+    settings.typing && settings.availability != Availability::Invisible
 }
 
 impl Engine {
@@ -94,7 +104,7 @@ impl Engine {
         rows: Vec<StoredRow>,
     ) -> Result<Vec<Row>, Error> {
         let profiles = self
-            .profiles(rows.iter().filter_map(|row| row.peer_id))
+            .profiles(user, rows.iter().filter_map(|row| row.peer_id))
             .await?;
         let named = rows.into_iter().map(|StoredRow { mut row, peer_id }| {
             row.conversation.peer = peer_id.map(|id| {
@@ -113,21 +123,151 @@ impl Engine {
         Ok(named.collect())
     }
 
-    /// Profiles with presence, for those who may know it.
+    /// Profiles in the order of these ids, of which there may be one more than asked for; whether there is.
+    pub(crate) async fn page_of_profiles(
+        &self,
+        mut users: Vec<UserId>,
+        limit: usize,
+    ) -> Result<(Vec<Profile>, bool), Error> {
+        let more = users.len() > limit;
+        users.truncate(limit);
+        let mut profiles = self.directory.profiles(users.iter().copied()).await?;
+        let page = users.into_iter();
+        let page = page.map(|id| profiles.remove(&id).unwrap_or_else(|| unknown_user(id)));
+        Ok((page.collect(), more))
+    }
+
+    /// Changes what a user lets others know, in the store and for those who watch.
+    pub(crate) async fn update_settings(
+        &self,
+        user: UserId,
+        changes: PatchSettings,
+    ) -> Result<Settings, Error> {
+        let before = self.store.settings(user).await?;
+        let settings = Settings {
+            read_receipts: changes.read_receipts.unwrap_or(before.read_receipts),
+            typing: changes.typing.unwrap_or(before.typing),
+            availability: changes.availability.unwrap_or(before.availability),
+        };
+        if settings != before {
+            self.store.set_settings(user, settings).await?;
+        }
+        self.settings_changed(user, settings);
+        self.tell_others(Notice::Settings {
+            user_id: user,
+            settings,
+        });
+        Ok(settings)
+    }
+
+    /// A user lets others know something else from here on.
+    fn settings_changed(&self, user: UserId, settings: Settings) {
+        self.presence.set_settings(user, settings);
+        if !is_typing_told(settings) {
+            self.typing.stop_everywhere(user, &self.hub);
+        }
+    }
+
+    /// Blocks or unblocks, in the store and for those who watch.
+    pub(crate) async fn set_blocked(
+        &self,
+        user: UserId,
+        other: UserId,
+        blocked: bool,
+    ) -> Result<bool, Error> {
+        let changed = self.store.set_blocked(user, other, blocked).await?;
+        self.blocks_changed(user, other, blocked);
+        self.tell_others(Notice::Blocked {
+            user_id: user,
+            other_id: other,
+            blocked,
+        });
+        Ok(changed)
+    }
+
+    fn blocks_changed(&self, user: UserId, other: UserId, blocked: bool) {
+        self.hub.blocks_changed(user, other);
+        self.presence.set_hidden(user, other, blocked);
+    }
+
+    /// The presence of these users as `viewer` sees it: offline, where they have blocked the viewer.
+    pub(crate) async fn presences(
+        &self,
+        viewer: UserId,
+        users: &[UserId],
+    ) -> Result<Vec<Presence>, Error> {
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        let blockers = self.store.blockers_of(viewer, users).await?;
+        let mut presences = self.presence.of(users).await?;
+        for presence in &mut presences {
+            if blockers.contains(&presence.user_id) {
+                *presence = hidden(presence.user_id);
+            }
+        }
+        Ok(presences)
+    }
+
+    /// What there is now, and what has happened.
+    pub(crate) fn stats(&self) -> Stats {
+        let (rooms, attachments) = self.hub.count_rooms();
+        Stats {
+            sessions: self.hub.count_sessions(),
+            users: self.presence.count(),
+            rooms,
+            attachments,
+            ..self.counters.totals()
+        }
+    }
+
+    /// Profiles with presence, for a viewer who may know it.
     pub(crate) async fn profiles(
         &self,
+        viewer: UserId,
         users: impl IntoIterator<Item = UserId>,
     ) -> Result<HashMap<UserId, Profile>, Error> {
         let mut profiles = self.directory.profiles(users).await?;
         let ids: Vec<_> = profiles.keys().copied().collect();
-        if !ids.is_empty() {
-            for presence in self.presence.of(&ids).await? {
-                if let Some(profile) = profiles.get_mut(&presence.user_id) {
-                    profile.presence = Some(presence);
-                }
+        for presence in self.presences(viewer, &ids).await? {
+            if let Some(profile) = profiles.get_mut(&presence.user_id) {
+                profile.presence = Some(presence);
             }
         }
         Ok(profiles)
+    }
+
+    fn tell_others(&self, notice: Notice) {
+        self.bus.publish(Envelope {
+            origin: self.node,
+            notice,
+        });
+    }
+
+    /// What another node tells.
+    fn hear(&self, notice: Notice) {
+        match notice {
+            Notice::Entry { entry } => self.hub.deliver(&[*entry]),
+            Notice::Cursors {
+                conversation_id,
+                user_id,
+                cursors,
+            } => self.hub.cursors_moved(conversation_id, user_id, cursors),
+            Notice::Rows {
+                conversation_id,
+                user_ids,
+            } => {
+                for user in user_ids {
+                    self.hub.row_changed(conversation_id, user);
+                }
+            }
+            Notice::Settings { user_id, settings } => self.settings_changed(user_id, settings),
+            Notice::Blocked {
+                user_id,
+                other_id,
+                blocked,
+            } => self.blocks_changed(user_id, other_id, blocked),
+        }
     }
 }
 
@@ -151,19 +291,7 @@ pub(crate) async fn listen_to_bus(engine: Weak<Engine>) {
         match incoming {
             Incoming::Suspect => engine.hub.suspect_all(),
             Incoming::Envelope(envelope) if envelope.origin == engine.node => {}
-            Incoming::Envelope(Envelope {
-                notice: Notice::Entry { entry },
-                ..
-            }) => engine.hub.deliver(&[*entry]),
-            Incoming::Envelope(Envelope {
-                notice:
-                    Notice::Read {
-                        conversation_id,
-                        user_id,
-                        seq,
-                    },
-                ..
-            }) => engine.hub.read_moved(conversation_id, user_id, seq),
+            Incoming::Envelope(envelope) => engine.hear(envelope.notice),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
+    model::Reaction,
     protocol::{ErrorCode, Problem},
     store::{Refusal, StoreError},
 };
@@ -105,6 +106,17 @@ impl From<Refusal> for Error {
             Refusal::LastOwner => {
                 Self::Conflict("a group keeps at least one owner: appoint another one first")
             }
+            Refusal::MessageNotFound => Self::NotFound("no such message"),
+            Refusal::MessageDeleted => {
+                Self::Conflict("the message was deleted: nothing more can be done with it")
+            }
+            Refusal::TooManyReactions => Self::LimitExceeded(format!(
+                "a message takes at most {} different emoji: use one that is there",
+                Reaction::MAX_EMOJI
+            )),
+            Refusal::Banned => Self::Conflict("this user is banned here: lift the ban first"),
+            Refusal::Blocked => Self::Forbidden("you cannot write here"),
+            Refusal::Blocking => Self::Conflict("you have blocked this user: unblock them first"),
             Refusal::ClientIdReused => Self::ClientIdReused,
         }
     }

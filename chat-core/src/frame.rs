@@ -25,12 +25,12 @@ impl Frame {
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), chat_core::Error> {
-    /// use chat_core::{Chat, protocol::{ServerFrame, Signal}, model::{UserId, Title}};
+    /// use chat_core::{Chat, NewGroup, protocol::{ServerFrame, Signal}, model::{UserId, Title}};
     /// let chat = Chat::builder().start().await?;
     /// let ana = UserId::new();
     /// let mut session = chat.connect(ana).await?;
     /// let title = Title::try_from("Lunch".to_owned()).map_err(|_| chat_core::Error::ShuttingDown)?;
-    /// chat.create_group(ana, title, vec![]).await?;
+    /// chat.create_group(ana, NewGroup::new(title, vec![])).await?;
     /// let frames = session.next().await?;
     /// assert!(matches!(frames.iter().next().and_then(|frame| frame.decode()), Some(ServerFrame::Signal(Signal::ConversationUpdated { .. }))));
     /// # Ok(()) }

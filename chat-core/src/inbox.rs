@@ -9,6 +9,7 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
+    bus::Cursors,
     model::{ConversationId, Presence, Seq, UserId},
     room::Attachment,
     row_marks::{RowMark, RowMarks},
@@ -32,10 +33,14 @@ struct Marks {
 }
 
 /// Keys of state and ephemera that changed. Each is held once, so their number is bounded by what there is.
+///
+/// Other people's cursors never go back, so the furthest is the newest. One's own is what was said last.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
     pub(crate) rows: RowMarks,
+    pub(crate) own_reads: HashMap<ConversationId, Seq>,
     pub(crate) reads: HashMap<(ConversationId, UserId), Seq>,
+    pub(crate) deliveries: HashMap<(ConversationId, UserId), Seq>,
     pub(crate) presence: HashMap<UserId, Presence>,
     pub(crate) typing: HashSet<ConversationId>,
 }
@@ -60,15 +65,21 @@ impl Inbox {
         self.leave_mark(|marks| marks.signals().rows.mark(conversation, mark));
     }
 
-    pub(crate) fn read_moved(&self, conversation: ConversationId, user: UserId, seq: Seq) {
+    /// The user's own read cursor moved forward.
+    pub(crate) fn own_read_moved(&self, conversation: ConversationId, seq: Seq) {
         self.leave_mark(|marks| {
-            let newest = marks
-                .signals()
-                .reads
-                .entry((conversation, user))
-                .or_default();
-            *newest = seq.max(*newest);
+            marks.signals().own_reads.insert(conversation, seq);
         });
+    }
+
+    /// Cursors of another member moved.
+    pub(crate) fn cursors_moved(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+        cursors: Cursors,
+    ) {
+        self.leave_mark(|marks| marks.signals().note_cursors(conversation, user, cursors));
     }
 
     pub(crate) fn presence_changed(&self, presence: Presence) {
@@ -151,17 +162,49 @@ impl Marks {
 impl Signals {
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.rows.len() + self.reads.len() + self.presence.len() + self.typing.len()
+        let cursors = self.own_reads.len() + self.reads.len() + self.deliveries.len();
+        self.rows.len() + cursors + self.presence.len() + self.typing.len()
     }
 
     pub(crate) fn has_others_than_rows(&self) -> bool {
-        !(self.reads.is_empty() && self.presence.is_empty() && self.typing.is_empty())
+        let no_cursors =
+            self.own_reads.is_empty() && self.reads.is_empty() && self.deliveries.is_empty();
+        !(no_cursors && self.presence.is_empty() && self.typing.is_empty())
+    }
+
+    /// Notes where another member's cursors are.
+    pub(crate) fn note_cursors(
+        &mut self,
+        conversation: ConversationId,
+        user: UserId,
+        cursors: Cursors,
+    ) {
+        let key = (conversation, user);
+        if let Some(seq) = cursors.shown {
+            keep_furthest(&mut self.reads, key, seq);
+        }
+        if let Some(seq) = cursors.delivered {
+            keep_furthest(&mut self.deliveries, key, seq);
+        }
     }
 
     fn merge(&mut self, newer: Self) {
         self.rows.merge(newer.rows);
-        self.reads.extend(newer.reads);
+        self.own_reads.extend(newer.own_reads);
+        for (key, seq) in newer.reads {
+            keep_furthest(&mut self.reads, key, seq);
+        }
+        for (key, seq) in newer.deliveries {
+            keep_furthest(&mut self.deliveries, key, seq);
+        }
         self.presence.extend(newer.presence);
         self.typing.extend(newer.typing);
     }
+}
+
+type Cursor = (ConversationId, UserId);
+
+fn keep_furthest(cursors: &mut HashMap<Cursor, Seq>, cursor: Cursor, seq: Seq) {
+    let furthest = cursors.entry(cursor).or_default();
+    *furthest = seq.max(*furthest);
 }

@@ -52,8 +52,9 @@
 //!
 //! # Where things are
 //!
-//! - [`Chat`] is the handle; [`Builder`] chooses its parts; [`Session`] is one connected client.
-//! - [`store`] has the three traits of a store with their contracts, [`MemoryStore`](store::MemoryStore), with the feature
+//! - [`Chat`] is the handle; [`Builder`] chooses its parts; [`Session`] is one connected client; [`Stats`] are the numbers
+//!   of whoever operates it.
+//! - [`store`] has the four traits of a store with their contracts, [`MemoryStore`](store::MemoryStore), with the feature
 //!   `sqlite` a store in a file, with `postgres` one in a PostgreSQL database that several nodes may share, and with
 //!   `testing` the suite that every store passes, yours included.
 //! - [`Directory`] tells who the users are, [`access::Policy`] who may say what, [`bus`] how several nodes on one store hear
@@ -64,7 +65,8 @@
 //! # Features
 //!
 //! None is on by default. `sqlite` and `postgres`: the stores. `client`: the client library. `testing`: the
-//! conformance suite and, with `postgres`, a private server to run it on.
+//! conformance suite and, with `postgres`, a private server to run it on. `openapi`: schemas of the model and
+//! the wire.
 
 #![warn(missing_docs)]
 
@@ -84,6 +86,7 @@ mod herald;
 mod hub;
 mod inbox;
 mod limits;
+mod mention;
 pub mod model;
 mod presence;
 pub mod protocol;
@@ -93,6 +96,7 @@ mod session;
 #[cfg(test)]
 mod simulation;
 mod source;
+mod stats;
 pub mod store;
 #[cfg(all(feature = "testing", feature = "postgres"))]
 pub mod testing;
@@ -101,9 +105,10 @@ mod window;
 
 pub use batch::{Batch, Iter};
 pub use builder::Builder;
-pub use chat::{Chat, Sent};
+pub use chat::{Chat, NewGroup, Query, Sent};
 pub use directory::{Directory, OpenDirectory};
 pub use error::Error;
 pub use frame::Frame;
 pub use limits::Limits;
 pub use session::{Joined, Session};
+pub use stats::{Histogram, Stats};

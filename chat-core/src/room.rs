@@ -16,7 +16,7 @@ use crate::{
     frame::Frame,
     inbox::Inbox,
     limits::Limits,
-    model::{ConversationId, Seq, UserId},
+    model::{ConversationId, Entry, Seq, UserId},
     source::HashSet,
     window::{Budget, Pushed, Reading, Window},
 };
@@ -31,6 +31,10 @@ pub(crate) struct Room {
     window: Mutex<Window>,
     attached: Mutex<Attached>,
     members: Mutex<Members>,
+    /// How often entries were passed over because they were too many.
+    jumps: AtomicU64,
+    /// The conversation was deleted: nothing follows.
+    over: AtomicBool,
     touched: Mutex<Instant>,
     /// Something may be missing between the window and the store.
     suspect: AtomicBool,
@@ -71,6 +75,8 @@ impl Room {
             window: Mutex::default(),
             attached: Mutex::default(),
             members: Mutex::default(),
+            jumps: AtomicU64::new(0),
+            over: AtomicBool::new(false),
             touched: Mutex::new(Instant::now()),
             suspect: AtomicBool::new(false),
         }
@@ -83,14 +89,24 @@ impl Room {
 
     /// Puts an entry at the head of the window, if it is the next one. It is seen with the next
     /// [`announce`](Self::announce).
-    pub(crate) fn push(&self, seq: Seq, frame: Frame, limits: &Limits) -> Pushed {
-        self.window.lock().push(seq, frame, limits)
+    pub(crate) fn push(&self, entry: &Entry, frame: Frame, limits: &Limits) -> Pushed {
+        self.window.lock().push(entry, frame, limits)
+    }
+
+    /// The last entry was pushed: whoever has read it is let go.
+    pub(crate) fn end(&self) {
+        self.over.store(true, Ordering::Release);
+    }
+
+    /// Whether the conversation was deleted.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
     }
 
     /// Lets what was pushed be read, and tells those who follow, if they are not too many.
     pub(crate) fn announce(&self, limits: &Limits) -> Told {
         self.window.lock().seal(limits);
-        *self.touched.lock() = Instant::now();
+        self.touch();
         let mut attached = self.attached.lock();
         let Attached { all, round } = &mut *attached;
         if all.len() <= CROWD {
@@ -131,6 +147,9 @@ impl Room {
     pub(crate) fn learn_head(&self, head: Seq) {
         let mut window = self.window.lock();
         if window.head().is_none_or(|known| known < head) {
+            if window.head().is_some() {
+                self.jumps.fetch_add(1, Ordering::AcqRel);
+            }
             *window = Window::starting_after(head);
         }
     }
@@ -143,7 +162,8 @@ impl Room {
         batch: &mut Batch,
     ) -> Reading {
         let mut cursor = attachment.cursor();
-        let reading = self.window.lock().read(&mut cursor, budget, batch);
+        let from = attachment.history_from();
+        let reading = self.window.lock().read(&mut cursor, from, budget, batch);
         attachment.set_cursor(cursor);
         reading
     }
@@ -155,6 +175,8 @@ impl Room {
             room: Arc::clone(self),
             inbox: Arc::clone(inbox),
             cursor: AtomicU64::new(Seq::MAX),
+            history_from: AtomicU64::new(Seq::MAX),
+            jumps_seen: AtomicU64::new(self.jumps.load(Ordering::Acquire)),
             moved: AtomicBool::new(false),
             detached: AtomicBool::new(false),
             slot: AtomicUsize::new(attached.all.len()),
@@ -166,7 +188,7 @@ impl Room {
     /// Lets a session go. Doing it twice is the same as once.
     pub(crate) fn detach(&self, attachment: &Attachment) {
         self.attached.lock().remove(attachment);
-        *self.touched.lock() = Instant::now();
+        self.touch();
     }
 
     /// Lets all sessions of a user go.
@@ -189,8 +211,8 @@ impl Room {
             let attached = self.attached.lock();
             attached.all.iter().map(|a| a.inbox.user_id).collect()
         };
-        self.with_members(|members| following.difference(members).copied().collect())
-            .unwrap_or_default()
+        let known = self.with_members(|members| following.difference(members).copied().collect());
+        known.unwrap_or(following)
     }
 
     /// Calls `tell` with the inbox of each session that follows.
@@ -200,9 +222,20 @@ impl Room {
         }
     }
 
-    /// Whether nobody follows, and nothing happened for `idle`.
+    /// Something is about to happen here.
+    pub(crate) fn touch(&self) {
+        *self.touched.lock() = Instant::now();
+    }
+
+    /// How many sessions follow.
+    pub(crate) fn followers(&self) -> usize {
+        self.attached.lock().all.len()
+    }
+
+    /// Whether nobody follows, and nothing happened for `idle` or ever will.
     pub(crate) fn is_idle(&self, idle: std::time::Duration) -> bool {
-        self.attached.lock().all.is_empty() && self.touched.lock().elapsed() >= idle
+        let nobody_follows = self.attached.lock().all.is_empty();
+        nobody_follows && (self.is_over() || self.touched.lock().elapsed() >= idle)
     }
 
     /// Notes that entries may be missing; whether that is news.
@@ -246,6 +279,54 @@ impl Room {
     pub(crate) fn forget_members(&self) {
         self.members.lock().known = None;
     }
+
+    /// How many members there are and whether they hear of each other, if that is known here.
+    pub(crate) fn company(&self) -> Option<Company> {
+        let members = self.members.lock();
+        let count = members.known.as_ref()?.len();
+        let apart = if count > 2 { false } else { members.apart? };
+        Some(Company {
+            members: count,
+            apart,
+        })
+    }
+
+    /// These two have their direct conversation here.
+    pub(crate) fn set_pair(&self, pair: [UserId; 2]) {
+        self.members.lock().pair = Some(pair);
+    }
+
+    pub(crate) fn pair(&self) -> Option<[UserId; 2]> {
+        self.members.lock().pair
+    }
+
+    /// How often it was doubted whether the two of a direct conversation hear of each other.
+    pub(crate) fn doubts(&self) -> u64 {
+        self.members.lock().doubts
+    }
+
+    /// Takes note of whether one of the two of a direct conversation has blocked the other, unless that was doubted since.
+    pub(crate) fn set_apart(&self, apart: bool, doubts: u64) {
+        let mut members = self.members.lock();
+        if members.doubts == doubts {
+            members.apart = Some(apart);
+        }
+    }
+
+    /// One of the two may have blocked the other, or no longer.
+    pub(crate) fn doubt_apart(&self) {
+        let mut members = self.members.lock();
+        members.doubts += 1;
+        members.apart = None;
+    }
+}
+
+/// Who is told of the others in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Company {
+    pub(crate) members: usize,
+    /// It is a direct conversation in which one has blocked the other: they learn nothing of each other.
+    pub(crate) apart: bool,
 }
 
 impl Attached {
@@ -267,6 +348,11 @@ struct Members {
     known: Option<HashSet<UserId>>,
     /// The newest entry seen here that changed them.
     changed_at: Seq,
+    /// The two of a direct conversation.
+    pair: Option<[UserId; 2]>,
+    /// Where there are but two: whether it is a direct conversation in which one has blocked the other.
+    apart: Option<bool>,
+    doubts: u64,
 }
 
 /// One session following one room.
@@ -276,6 +362,10 @@ pub(crate) struct Attachment {
     inbox: Arc<Inbox>,
     /// Up to where the session was served. Only the session itself moves it.
     cursor: AtomicU64,
+    /// The first entry that the session's user can see.
+    history_from: AtomicU64,
+    /// The room's `jumps` when that was looked up.
+    jumps_seen: AtomicU64,
     /// The session was told that the room moved, and has not looked yet.
     moved: AtomicBool,
     detached: AtomicBool,
@@ -290,6 +380,30 @@ impl Attachment {
 
     pub(crate) fn set_cursor(&self, cursor: Seq) {
         self.cursor.store(cursor, Ordering::Relaxed);
+    }
+
+    pub(crate) fn history_from(&self) -> Seq {
+        self.history_from.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_history_from(&self, history_from: Seq) {
+        self.history_from.store(history_from, Ordering::Relaxed);
+    }
+
+    /// How often entries were passed over, if the session does not know: the user may have left and come back
+    /// among them.
+    pub(crate) fn unseen_jumps(&self) -> Option<u64> {
+        let jumps = self.room.jumps.load(Ordering::Acquire);
+        (jumps != self.jumps_seen.load(Ordering::Relaxed)).then_some(jumps)
+    }
+
+    pub(crate) fn saw_jumps(&self, jumps: u64) {
+        self.jumps_seen.store(jumps, Ordering::Relaxed);
+    }
+
+    /// Whether the conversation was deleted and the session has seen its last entry.
+    pub(crate) fn has_read_all(&self) -> bool {
+        self.room.is_over() && Some(self.cursor()) >= self.room.head()
     }
 
     pub(crate) fn is_detached(&self) -> bool {

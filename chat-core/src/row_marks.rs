@@ -122,29 +122,33 @@ impl RowMarks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ClientId, ConversationKind, Message, MessageId, Role, Timestamp, UserId};
+    use crate::model::{
+        ClientId, ConversationKind, Draft, History, Message, MessageId, Notify, Role, Timestamp,
+        UserId,
+    };
+    use crate::store::{Act, Write};
 
     fn known(conversation: ConversationId, body_bytes: usize) -> RowMark {
-        let message = Message {
-            id: MessageId::new(),
+        let write = Write {
             conversation_id: conversation,
-            seq: 1,
-            sender_id: UserId::new(),
+            author: UserId::new(),
+            at: Timestamp::now(),
+            act: Act::DeleteConversation,
+        };
+        let draft = Draft {
             client_id: ClientId::new(),
             body: "x".repeat(body_bytes),
             reply_to: None,
-            mentions: Vec::new(),
-            reactions: Vec::new(),
-            created_at: Timestamp::now(),
-            edited_at: None,
-            deleted_at: None,
         };
+        let message = Message::new(&write, MessageId::new(), 1, &draft);
         RowMark::Known {
             as_of: Instant::now(),
             conversation: Arc::new(Conversation {
                 id: conversation,
                 kind: ConversationKind::Group,
                 title: None,
+                topic: None,
+                history: History::Shared,
                 peer: None,
                 member_count: 1,
                 head_seq: 1,
@@ -158,6 +162,8 @@ mod tests {
                 pinned: false,
                 muted: false,
                 archived: false,
+                notify: Notify::All,
+                history_from: 1,
             },
             unread: Unread::default(),
         }

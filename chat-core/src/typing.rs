@@ -55,6 +55,19 @@ impl Typing {
         }
     }
 
+    /// This user types nowhere any longer.
+    pub(crate) fn stop_everywhere(&self, user: UserId, hub: &Hub) {
+        let typists = |typists: &Typists| typists.until.contains_key(&user);
+        let everywhere: Vec<_> = {
+            let conversations = self.conversations.lock();
+            let in_them = conversations.iter().filter(|(_, it)| typists(it));
+            in_them.map(|(id, _)| *id).collect()
+        };
+        for conversation in everywhere {
+            self.stop(conversation, user, hub);
+        }
+    }
+
     /// Who types now, by id.
     pub(crate) fn who(&self, conversation: ConversationId) -> Vec<UserId> {
         let conversations = self.conversations.lock();

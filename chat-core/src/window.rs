@@ -3,10 +3,10 @@
 use std::{collections::VecDeque, mem, sync::Arc};
 
 use crate::{
-    batch::{Batch, Chunk},
+    batch::{Batch, Chunk, OpenChunk},
     frame::Frame,
     limits::Limits,
-    model::Seq,
+    model::{Entry, Seq},
 };
 
 /// The most entries that readers share as one piece.
@@ -27,8 +27,7 @@ pub(crate) struct Window {
     entries: usize,
     bytes: usize,
     /// Pushed and not yet sealed.
-    open: Vec<Frame>,
-    open_bytes: usize,
+    open: OpenChunk,
 }
 
 /// What became of an entry that was pushed.
@@ -68,7 +67,8 @@ impl Window {
     }
 
     /// Takes an entry, if it is the next one.
-    pub(crate) fn push(&mut self, seq: Seq, frame: Frame, limits: &Limits) -> Pushed {
+    pub(crate) fn push(&mut self, entry: &Entry, frame: Frame, limits: &Limits) -> Pushed {
+        let seq = entry.seq;
         match self.head() {
             None => self.first = seq,
             Some(head) if seq <= head => return Pushed::Known,
@@ -77,23 +77,18 @@ impl Window {
         }
         let size = frame.json().len();
         let full = self.open.len() >= CHUNK_ENTRIES.min(limits.window_entries);
-        if full || (self.open_bytes + size > CHUNK_BYTES && !self.open.is_empty()) {
+        if full || (self.open.bytes() + size > CHUNK_BYTES && self.open.len() > 0) {
             self.seal(limits);
         }
-        self.open.push(frame);
-        self.open_bytes += size;
+        self.open.push(entry, frame);
         Pushed::Appended
     }
 
     /// Makes what was pushed readable, and lets go of the oldest where it is too much.
     pub(crate) fn seal(&mut self, limits: &Limits) {
-        if !self.open.is_empty() {
+        if self.open.len() > 0 {
             let first = self.first + self.entries as Seq;
-            let chunk = Chunk::new(
-                first,
-                mem::take(&mut self.open),
-                mem::take(&mut self.open_bytes),
-            );
+            let chunk = mem::take(&mut self.open).seal(first);
             self.entries += chunk.frames().len();
             self.bytes += chunk.bytes();
             self.chunks.push_back(Arc::new(chunk));
@@ -108,8 +103,15 @@ impl Window {
         }
     }
 
-    /// Adds what comes after `cursor` to the batch, up to the budget, and moves the cursor.
-    pub(crate) fn read(&self, cursor: &mut Seq, budget: &mut Budget, batch: &mut Batch) -> Reading {
+    /// Adds what comes after `cursor` to the batch, up to the budget and as it is seen from `history_from` on, and moves the
+    /// cursor.
+    pub(crate) fn read(
+        &self,
+        cursor: &mut Seq,
+        history_from: Seq,
+        budget: &mut Budget,
+        batch: &mut Batch,
+    ) -> Reading {
         let readable = self.first + self.entries as Seq;
         if self.first == 0 || *cursor >= readable - 1 {
             return Reading::Current;
@@ -128,7 +130,7 @@ impl Window {
             let from = usize::try_from(*cursor + 1 - chunk.first()).unwrap_or(usize::MAX);
             let taken = budget.take(chunk, from);
             if taken > 0 {
-                batch.share(chunk, from..from + taken);
+                batch.share(chunk, from..from + taken, history_from);
                 *cursor += taken as Seq;
             }
             if from + taken < chunk.frames().len() {

@@ -5,11 +5,13 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use chat_core::{Chat, Limits, protocol::Announced};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     auth::{AnyAuthenticate, Authenticate},
     http,
     limits::{self, RateLimits},
+    metrics::Metrics,
     state::{Shared, State},
 };
 
@@ -60,8 +62,10 @@ impl Api {
             max_replay: of_engine.max_replay,
             ..settings.limits
         };
+        let metrics = Metrics::new(chat.clone());
         let state = State {
-            limits: RateLimits::new(&announced),
+            limits: RateLimits::new(&announced, &metrics),
+            metrics,
             chat,
             authenticate: AnyAuthenticate::new(authenticate),
             announced,
@@ -77,7 +81,30 @@ impl Api {
 
     /// The routes, to be nested into an axum application at `/api/v1`.
     pub fn router(&self) -> Router {
-        http::finish(http::chat_routes().with_state(Arc::clone(&self.state)))
+        let (routes, _) = http::chat_routes().split_for_parts();
+        let routes = routes.with_state(Arc::clone(&self.state));
+        http::finish(routes, &self.state)
+    }
+
+    /// The API for people and programs to read: `/openapi.json`, `/docs`, `/docs/socket` and `/docs/errors`, where `prefix` is
+    /// the path that [`router`](Self::router) is nested at.
+    ///
+    /// To be merged at the root of the application: the `type` of every problem is a path below `/docs/errors` there. Nothing
+    /// depends on it.
+    pub fn docs(&self, prefix: &str) -> Result<Router, serde_json::Error> {
+        let described = OpenApiRouter::default().nest(prefix, http::chat_routes());
+        let described = described.into_openapi();
+        let document = http::openapi::document(&described, &self.state.announced)?;
+        Ok(http::envelop(http::docs::routes(&document), &self.state))
+    }
+
+    /// What an operator asks of these routes, of the engine behind them and of the process, in the text format of
+    /// Prometheus (`text/plain; version=0.0.4`): for a route that only operators reach.
+    ///
+    /// Reads a few files of the kernel, for which asynchronous code has `spawn_blocking`.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        self.state.metrics.render()
     }
 
     /// Tells every socket to come back elsewhere, closes it, and returns when all are closed.

@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
+    str::FromStr,
     time::Duration,
 };
 
@@ -21,12 +22,16 @@ use crate::{
 
 const LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+const METRICS_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9090);
 
 /// The settings of a [`Server`](crate::Server).
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The address to serve metrics on, if they are to be served; port 0 takes a free one.
+    pub metrics_listen: Option<SocketAddr>,
     /// Where everything is kept.
     pub database: Database,
     /// The key that signs access tokens. `None`: beside the database, or for a database in memory a new one.
@@ -48,10 +53,11 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// A server on the default address with everything in memory.
+    /// A server on the default address with everything in memory, and without metrics.
     fn default() -> Self {
         Self {
             listen: LISTEN,
+            metrics_listen: None,
             database: Database::Memory,
             jwt_key_file: None,
             allow_origins: Vec::new(),
@@ -87,6 +93,9 @@ struct Flags {
     /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, env = "CHAT_LISTEN", value_name = "ADDR")]
     listen: Option<SocketAddr>,
+    /// Address to serve `/metrics` on, for Prometheus; `off` serves none [default: 127.0.0.1:9090]
+    #[arg(long, env = "CHAT_METRICS_LISTEN", value_name = "ADDR|off")]
+    metrics_listen: Option<MetricsListen>,
     /// `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/NAME`, or `memory:` to keep nothing [default: chat/chat.db in the user's data directory]
     #[arg(long, env = "CHAT_DATABASE_URL", value_name = "URL")]
     database_url: Option<String>,
@@ -123,6 +132,7 @@ struct Flags {
 #[serde(deny_unknown_fields)]
 struct SettingsFile {
     listen: Option<SocketAddr>,
+    metrics_listen: Option<MetricsListen>,
     database_url: Option<String>,
     jwt_key_file: Option<PathBuf>,
     allow_origin: Option<Vec<String>>,
@@ -168,6 +178,7 @@ impl Config {
         }
         Ok(Self {
             listen: flags.listen.or(file.listen).unwrap_or(defaults.listen),
+            metrics_listen: metrics_listen(flags.metrics_listen.or(file.metrics_listen)),
             database: database(flags.database_url.or(file.database_url))?,
             jwt_key_file: flags.jwt_key_file.or(file.jwt_key_file),
             allow_origins,
@@ -177,6 +188,44 @@ impl Config {
             log_filter: flags.log.or(file.log).unwrap_or(defaults.log_filter),
             ..Self::default()
         })
+    }
+}
+
+/// Where metrics are served, as it is written in a setting.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+enum MetricsListen {
+    Off,
+    At(SocketAddr),
+}
+
+impl FromStr for MetricsListen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            text => text
+                .parse()
+                .map(Self::At)
+                .map_err(|_no_address| format!("`{text}` is neither an address nor `off`")),
+        }
+    }
+}
+
+impl TryFrom<String> for MetricsListen {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+fn metrics_listen(setting: Option<MetricsListen>) -> Option<SocketAddr> {
+    match setting {
+        None => Some(METRICS_LISTEN),
+        Some(MetricsListen::At(address)) => Some(address),
+        Some(MetricsListen::Off) => None,
     }
 }
 
@@ -260,7 +309,7 @@ mod tests {
         let path = dir.path().join("chat.toml");
         std::fs::write(
             &path,
-            "listen = \"127.0.0.1:1\"\nregistration = \"closed\"\nlimits = \"send_burst=7\"\n",
+            "listen = \"127.0.0.1:1\"\nregistration = \"closed\"\nlimits = \"send_burst=7\"\nmetrics_listen = \"off\"\n",
         )
         .unwrap();
         let path = path.to_str().unwrap();
@@ -279,6 +328,11 @@ mod tests {
         .unwrap();
         assert_eq!(config.listen.port(), 2);
         assert_eq!(config.registration, Registration::Closed);
+        assert_eq!(config.metrics_listen, None);
+        let at = |arguments: &[&str]| load(arguments).unwrap().metrics_listen;
+        assert_eq!(at(&[]), Some(METRICS_LISTEN));
+        let anywhere = ["--config", path, "--metrics-listen", "[::1]:0"];
+        assert_eq!(at(&anywhere), Some("[::1]:0".parse().unwrap()));
         assert_eq!(
             (config.limits.send_burst, config.limits.frame_burst),
             (7, 100)
@@ -296,6 +350,7 @@ mod tests {
         for (arguments, hint) in [
             (&["--listn", "x"][..], "--listn"),
             (&["--listen", "nowhere"], "--listen"),
+            (&["--metrics-listen", "9090"], "--metrics-listen"),
             (&["--registration", "maybe"], "--registration"),
             (
                 &["--database-url", "mysql://x/y"],

@@ -53,6 +53,8 @@ mod config;
 mod database;
 mod http;
 mod limits;
+mod listener;
+mod metrics;
 mod server;
 mod state;
 pub mod telemetry;

@@ -22,6 +22,9 @@ use governor::{
     clock::{Clock, DefaultClock},
 };
 use parking_lot::Mutex;
+use prometheus_client::metrics::counter::Counter;
+
+use crate::{auth::Username, metrics::Metrics};
 
 /// A rate of this many is none.
 pub(crate) const UNLIMITED: u32 = u32::MAX;
@@ -29,6 +32,8 @@ pub(crate) const UNLIMITED: u32 = u32::MAX;
 const QUARTER_HOUR: Duration = Duration::from_mins(15);
 /// An address may try this many times as often as one account from it.
 const LOGINS_BY_ADDRESS: u32 = 6;
+/// And make this many times as many accounts.
+const REGISTRATIONS_BY_ADDRESS: u32 = 60;
 /// Between two rounds of forgetting keys that were quiet for long.
 const CHECKS_BETWEEN_TIDYING: u32 = 4_096;
 
@@ -166,26 +171,32 @@ pub(crate) struct RateLimits {
     pub(crate) requests: Keyed<UserId>,
     /// Requests without a user, by the address they come from.
     pub(crate) anonymous: Keyed<IpAddr>,
-    pub(crate) logins: Keyed<(String, IpAddr)>,
+    /// Attempts to sign in, by the account if there can be such a one, and the address they come from.
+    pub(crate) logins: Keyed<(Option<Username>, IpAddr)>,
     pub(crate) logins_by_address: Keyed<IpAddr>,
+    pub(crate) registrations: Keyed<IpAddr>,
     pub(crate) sockets: Sockets,
 }
 
 impl RateLimits {
-    pub(crate) fn new(announced: &Announced) -> Self {
+    pub(crate) fn new(announced: &Announced, metrics: &Metrics) -> Self {
+        let sends = per_second(announced.sends_per_second, announced.send_burst);
         let requests = per_second(announced.requests_per_second, announced.request_burst);
         let logins = announced.logins_per_quarter_hour;
+        let by_address = per_quarter_hour(logins.saturating_mul(LOGINS_BY_ADDRESS));
+        let registrations = per_quarter_hour(logins.saturating_mul(REGISTRATIONS_BY_ADDRESS));
+        let refused = |kind| metrics.rate_limited(kind);
         Self {
-            sends: Keyed::new(per_second(announced.sends_per_second, announced.send_burst)),
-            requests: Keyed::new(requests),
-            anonymous: Keyed::new(requests),
-            logins: Keyed::new(per_quarter_hour(logins)),
-            logins_by_address: Keyed::new(per_quarter_hour(
-                logins.saturating_mul(LOGINS_BY_ADDRESS),
-            )),
+            sends: Keyed::new(sends, refused("sends")),
+            requests: Keyed::new(requests, refused("requests")),
+            anonymous: Keyed::new(requests, refused("anonymous_requests")),
+            logins: Keyed::new(per_quarter_hour(logins), refused("logins")),
+            logins_by_address: Keyed::new(by_address, refused("logins_by_address")),
+            registrations: Keyed::new(registrations, refused("registrations")),
             sockets: Sockets {
                 most: announced.max_sockets_per_user,
                 open: Arc::default(),
+                refused: refused("sockets"),
             },
         }
     }
@@ -196,13 +207,15 @@ impl RateLimits {
 pub(crate) struct Keyed<K: Hash + Eq + Clone> {
     limiter: Option<DefaultKeyedRateLimiter<K>>,
     checks: AtomicU32,
+    refused: Counter,
 }
 
 impl<K: Hash + Eq + Clone> Keyed<K> {
-    fn new(quota: Option<Quota>) -> Self {
+    fn new(quota: Option<Quota>, refused: Counter) -> Self {
         Self {
             limiter: quota.map(RateLimiter::keyed),
             checks: AtomicU32::new(0),
+            refused,
         }
     }
 
@@ -215,9 +228,13 @@ impl<K: Hash + Eq + Clone> Keyed<K> {
             == CHECKS_BETWEEN_TIDYING - 1
         {
             limiter.retain_recent();
+            limiter.shrink_to_fit();
         }
-        limiter.check_key(key).map_err(|early| TooMany {
-            retry_after: early.wait_time_from(DefaultClock::default().now()),
+        limiter.check_key(key).map_err(|early| {
+            self.refused.inc();
+            TooMany {
+                retry_after: early.wait_time_from(DefaultClock::default().now()),
+            }
         })
     }
 }
@@ -226,6 +243,7 @@ impl<K: Hash + Eq + Clone> Keyed<K> {
 #[derive(Debug)]
 pub(crate) struct SocketLimits {
     frames: Option<DefaultDirectRateLimiter>,
+    refused: Counter,
     /// Frames that cannot be read: ten a minute are borne.
     bad: DefaultDirectRateLimiter,
     /// Refusals that are borne from a client that does not slow down.
@@ -233,7 +251,7 @@ pub(crate) struct SocketLimits {
 }
 
 impl SocketLimits {
-    pub(crate) fn new(announced: &Announced) -> Self {
+    pub(crate) fn new(announced: &Announced, metrics: &Metrics) -> Self {
         let frames = per_second(announced.frames_per_second, announced.frame_burst);
         let six_seconds = Duration::from_secs(6);
         let bad = Quota::with_period(six_seconds).map_or_else(
@@ -243,6 +261,7 @@ impl SocketLimits {
         let patience = per_second(1, announced.frame_burst).filter(|_| frames.is_some());
         Self {
             frames: frames.map(RateLimiter::direct),
+            refused: metrics.rate_limited("frames"),
             bad: RateLimiter::direct(bad),
             patience: patience.map(RateLimiter::direct),
         }
@@ -253,8 +272,11 @@ impl SocketLimits {
         let Some(frames) = &self.frames else {
             return Ok(());
         };
-        frames.check().map_err(|early| TooMany {
-            retry_after: early.wait_time_from(DefaultClock::default().now()),
+        frames.check().map_err(|early| {
+            self.refused.inc();
+            TooMany {
+                retry_after: early.wait_time_from(DefaultClock::default().now()),
+            }
         })
     }
 
@@ -276,6 +298,7 @@ impl SocketLimits {
 pub(crate) struct Sockets {
     most: usize,
     open: Arc<Mutex<HashMap<UserId, usize>>>,
+    refused: Counter,
 }
 
 impl Sockets {
@@ -284,6 +307,7 @@ impl Sockets {
         let mut open = self.open.lock();
         let count = open.entry(user).or_default();
         if *count >= self.most {
+            self.refused.inc();
             return None;
         }
         *count += 1;
@@ -358,6 +382,17 @@ mod tests {
             let error = change(&mut limits.clone(), bad).unwrap_err();
             assert!(error.contains(hint), "{bad}: {error}");
         }
+    }
+
+    #[test]
+    fn whoever_was_quiet_for_a_moment_takes_no_memory() {
+        let quick = Quota::per_second(at_least_one(1_000_000));
+        let counted = Keyed::new(Some(quick), Counter::default());
+        for caller in 0..20 * CHECKS_BETWEEN_TIDYING {
+            assert!(counted.check(&caller).is_ok());
+        }
+        let kept = counted.limiter.unwrap().len();
+        assert!(kept <= 2 * CHECKS_BETWEEN_TIDYING as usize, "{kept}");
     }
 
     #[test]

@@ -1,37 +1,25 @@
 //! The server as a whole: bind, serve, drain, join.
 
-use std::{io, net::SocketAddr, path::Path, pin::pin, time::Duration};
+use std::{io, net::SocketAddr, path::Path, time::Duration};
 
-use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
+use axum::Router;
 use chat_core::Chat;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
-    task::JoinHandle,
-    time::timeout,
-};
+use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::ServiceExt;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     Api, Config, Database, DatabaseError, Settings,
     auth::{Accounts, KeyError, SettingUp, SigningKey},
     database::Opened,
     http::{self, accounts::Desk},
-    limits,
+    limits, listener, metrics,
 };
 
-/// Connections that wait to be accepted: a restart brings everybody back at once.
-const BACKLOG: u32 = 4_096;
-/// A client that sends no request, or half a one, is given up after this long.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-const MAX_HEADERS: usize = 64;
-const MAX_HEADER_BYTES: usize = 16 * 1024;
-/// What the kernel holds of a socket that is read slowly; small, so that its progress can be seen.
-const SEND_BUFFER_BYTES: u32 = 64 * 1024;
 /// Requests and sockets get this long to end; then they are dropped.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// And a scrape that is under way, which is the last one, this long.
+const LAST_SCRAPE: Duration = Duration::from_secs(1);
 /// And the engine this long to finish what it accepted.
 const ENGINE_TIMEOUT: Duration = Duration::from_secs(8);
 
@@ -42,6 +30,16 @@ pub enum StartError {
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The address for metrics cannot be listened on.
+    #[error(
+        "cannot listen on {address} for metrics: {source}; give another address with --metrics-listen, or `off`"
+    )]
+    MetricsListen {
         /// Which.
         address: SocketAddr,
         /// Why.
@@ -59,6 +57,9 @@ pub enum StartError {
     /// The engine did not start.
     #[error("the chat engine did not start: {0}")]
     Engine(#[from] chat_core::Error),
+    /// The description of the API cannot be written.
+    #[error("the description of the API cannot be written: {0}")]
+    Document(#[from] serde_json::Error),
 }
 
 impl From<KeyError> for StartError {
@@ -77,6 +78,7 @@ impl From<SettingUp> for StartError {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     chat: Chat,
     stopping: CancellationToken,
     serving: JoinHandle<()>,
@@ -109,18 +111,26 @@ impl Server {
             authentication_timeout: config.authentication_timeout,
         };
         let api = Api::new(chat.clone(), accounts.clone(), settings);
-        let listener = listen(config.listen).map_err(|source| StartError::Listen {
+        let (listener, address) = listen(config.listen).map_err(|source| StartError::Listen {
             address: config.listen,
             source,
         })?;
-        let address = listener.local_addr().map_err(|source| StartError::Listen {
-            address: config.listen,
-            source,
-        })?;
+        let metrics = match config.metrics_listen {
+            Some(address) => {
+                let listening = listen(address);
+                Some(listening.map_err(|source| StartError::MetricsListen { address, source })?)
+            }
+            None => None,
+        };
+        let (metrics, metrics_address) = metrics.unzip();
         tracing::info!(%address, node = %chat.node_id(), "serving");
+        if let Some(address) = metrics_address {
+            tracing::info!(%address, "serving metrics");
+        }
         let stopping = CancellationToken::new();
         let running = Running {
-            routes: routes(&api, accounts),
+            routes: routes(&api, accounts.clone())?,
+            accounts,
             api,
             database,
             chat: chat.clone(),
@@ -128,9 +138,10 @@ impl Server {
         };
         Ok(Self {
             address,
+            metrics_address,
             chat,
             stopping,
-            serving: tokio::spawn(running.serve(listener)),
+            serving: tokio::spawn(running.serve(listener, metrics)),
         })
     }
 
@@ -138,6 +149,12 @@ impl Server {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it serves metrics, if it does.
+    #[must_use]
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// The engine that it serves.
@@ -174,7 +191,7 @@ fn signing_key(config: &Config) -> Result<SigningKey, StartError> {
     }
 }
 
-fn routes(api: &Api, accounts: Accounts) -> Router {
+fn routes(api: &Api, accounts: Accounts) -> serde_json::Result<Router> {
     let state = api.state().clone();
     let desk = Desk {
         accounts,
@@ -183,51 +200,51 @@ fn routes(api: &Api, accounts: Accounts) -> Router {
     let below = http::chat_routes()
         .with_state(state.clone())
         .merge(http::account_routes().with_state(desk));
-    let routes = Router::new()
+    let (routes, described) = OpenApiRouter::default()
         .nest("/api/v1", below)
-        .merge(http::health_routes().with_state(state));
-    http::finish(routes)
+        .merge(http::health_routes().with_state(state.clone()))
+        .split_for_parts();
+    let document = http::openapi::document(&described, &state.announced)?;
+    let routes = routes.merge(http::docs::routes(&document));
+    Ok(http::finish(routes, &state))
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
+fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = listener::listen(address)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
 }
 
 /// What the serving task owns.
 struct Running {
     routes: Router,
     api: Api,
+    accounts: Accounts,
     chat: Chat,
     database: Opened,
     stopping: CancellationToken,
 }
 
 impl Running {
-    async fn serve(self, listener: TcpListener) {
+    /// Metrics are served until all else has ended: a drain is a thing to be watched.
+    async fn serve(self, listener: TcpListener, metrics: Option<TcpListener>) {
+        let drained = CancellationToken::new();
+        let scraped = serve_metrics(metrics, self.api.clone(), drained.clone());
+        let served = async {
+            self.serve_clients(listener).await;
+            drained.cancel();
+        };
+        tokio::join!(served, scraped);
+        tracing::info!("stopped");
+    }
+
+    async fn serve_clients(self, listener: TcpListener) {
         let connections = TaskTracker::new();
         let given_up = CancellationToken::new();
-        while let Some(accepted) = self.stopping.run_until_cancelled(listener.accept()).await {
-            match accepted {
-                Ok((stream, peer)) => {
-                    let connection =
-                        serve_connection(stream, peer, self.routes.clone(), self.stopping.clone());
-                    let given_up = given_up.clone();
-                    connections.spawn(async move {
-                        given_up.run_until_cancelled(connection).await;
-                    });
-                }
-                Err(error) => refused_connection(&error).await,
-            }
-        }
-        drop(listener);
+        let (accounts, stopping) = (self.accounts.clone(), self.stopping.clone());
+        connections.spawn(async move { accounts.follow_revocations(stopping).await });
+        let routes = self.routes.clone();
+        listener::serve(listener, routes, &self.stopping, &given_up, &connections).await;
         self.drain(&connections, &given_up).await;
     }
 
@@ -250,56 +267,19 @@ impl Running {
         if timeout(ENGINE_TIMEOUT, finish).await.is_err() {
             tracing::warn!("the engine did not stop in time");
         }
-        tracing::info!("stopped");
     }
 }
 
-/// Some errors concern one connection that is already gone; others, such as too many open files, last a while.
-async fn refused_connection(error: &io::Error) {
-    let of_that_connection = matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::Interrupted
-    );
-    if !of_that_connection {
-        tracing::error!(%error, "connections cannot be accepted");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
-
-async fn serve_connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    routes: Router,
-    stopping: CancellationToken,
-) {
-    // Without this, small frames wait for the acknowledgement of those before them.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, %peer, "a connection was gone at once");
+async fn serve_metrics(listener: Option<TcpListener>, api: Api, stopping: CancellationToken) {
+    let Some(listener) = listener else {
         return;
-    }
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        routes.clone().oneshot(request.map(Body::new))
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stopping.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, %peer, "a connection ended badly");
+    let (connections, given_up) = (TaskTracker::new(), CancellationToken::new());
+    let routes = metrics::routes(api);
+    listener::serve(listener, routes, &stopping, &given_up, &connections).await;
+    connections.close();
+    if timeout(LAST_SCRAPE, connections.wait()).await.is_err() {
+        given_up.cancel();
+        connections.wait().await;
     }
 }

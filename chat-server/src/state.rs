@@ -8,6 +8,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     auth::AnyAuthenticate,
     limits::{RateLimits, SocketLimits},
+    metrics::Metrics,
 };
 
 /// The state behind the chat routes.
@@ -17,6 +18,7 @@ pub(crate) struct State {
     pub(crate) authenticate: AnyAuthenticate,
     pub(crate) announced: Announced,
     pub(crate) limits: RateLimits,
+    pub(crate) metrics: Metrics,
     /// Pages whose scripts may open a socket.
     pub(crate) origins: Vec<String>,
     /// How long a socket may be open before it says who it is.
@@ -31,6 +33,6 @@ pub(crate) type Shared = Arc<State>;
 
 impl State {
     pub(crate) fn socket_limits(&self) -> SocketLimits {
-        SocketLimits::new(&self.announced)
+        SocketLimits::new(&self.announced, &self.metrics)
     }
 }

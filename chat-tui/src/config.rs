@@ -1,4 +1,4 @@
-//! A profile on disk: which server, who, the refresh token, and the log.
+//! A profile on disk: which server, who, the refresh token, the preferences, and the log.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -18,6 +18,7 @@ const LOG_BYTES: u64 = 1 << 20;
 pub struct Profile {
     directory: PathBuf,
     saved: Saved,
+    preferences: Preferences,
     _lock: File,
 }
 
@@ -37,6 +38,22 @@ impl std::fmt::Debug for Saved {
             .field("server", &self.server)
             .field("username", &self.username)
             .finish_non_exhaustive()
+    }
+}
+
+/// How the user wants this client to be; kept in `preferences.toml`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Preferences {
+    /// After so many minutes without a key others see that nobody sits here; 0 is never.
+    pub idle_after_minutes: u32,
+}
+
+impl Default for Preferences {
+    fn default() -> Self {
+        Self {
+            idle_after_minutes: 5,
+        }
     }
 }
 
@@ -67,9 +84,19 @@ impl Profile {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }
         };
+        let path = directory.join("preferences.toml");
+        let preferences = match fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text)
+                .with_context(|| format!("{} cannot be understood", path.display()))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Preferences::default(),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        };
         Ok(Self {
             directory,
             saved,
+            preferences,
             _lock: lock,
         })
     }
@@ -117,11 +144,28 @@ impl Profile {
         self.save()
     }
 
-    /// Writes beside the old file and puts the new one in its place, so that no moment leaves half a file.
+    /// How the user wants this client to be.
+    #[must_use]
+    pub fn preferences(&self) -> Preferences {
+        self.preferences
+    }
+
+    /// Keeps how the user wants this client to be.
+    pub fn set_preferences(&mut self, preferences: Preferences) -> anyhow::Result<()> {
+        self.preferences = preferences;
+        let text = toml::to_string(&preferences).context("the preferences cannot be written")?;
+        self.write("preferences.toml", &text)
+    }
+
     fn save(&self) -> anyhow::Result<()> {
-        let path = self.directory.join("credentials.toml");
-        let beside = self.directory.join("credentials.toml.new");
         let text = toml::to_string(&self.saved).context("the credentials cannot be written")?;
+        self.write("credentials.toml", &text)
+    }
+
+    /// Writes beside the old file and puts the new one in its place, so that no moment leaves half a file.
+    fn write(&self, name: &str, text: &str) -> anyhow::Result<()> {
+        let path = self.directory.join(name);
+        let beside = self.directory.join(format!("{name}.new"));
         let write = || -> std::io::Result<()> {
             let mut file = private_file(&beside)?;
             file.set_len(0)?;
@@ -221,6 +265,24 @@ mod tests {
 
         profile.set_refresh_token(None).unwrap();
         assert_eq!(profile.refresh_token("http://a"), None);
+    }
+
+    #[test]
+    fn preferences_are_found_again_and_a_word_that_is_none_is_named() {
+        let home = tempfile::tempdir().unwrap();
+        let mut profile = Profile::open_in(home.path(), "work").unwrap();
+        assert_eq!(profile.preferences().idle_after_minutes, 5);
+        let later = Preferences {
+            idle_after_minutes: 15,
+        };
+        profile.set_preferences(later).unwrap();
+        drop(profile);
+        let profile = Profile::open_in(home.path(), "work").unwrap();
+        assert_eq!(profile.preferences(), later);
+        drop(profile);
+        fs::write(home.path().join("work/preferences.toml"), "idle = 3").unwrap();
+        let error = Profile::open_in(home.path(), "work").unwrap_err();
+        assert!(error.to_string().contains("preferences.toml"));
     }
 
     #[test]

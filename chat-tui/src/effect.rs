@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use chat_core::model::{ClientId, ConversationId, Draft, Seq, Title, UserId};
+use chat_core::model::{
+    Availability, ClientId, ConversationId, Draft, MessageId, Seq, Title, UserId,
+};
+
+use crate::{config::Preferences, deed::Deed};
 
 /// One thing to be done outside of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,21 +29,60 @@ pub enum Effect {
     Discard(ClientId),
     /// I have read up to here.
     MarkRead(ConversationId, Seq),
+    /// What comes after this is unread again.
+    MarkUnread(ConversationId, Seq),
     /// I am typing, or no longer.
     Typing(ConversationId, bool),
     /// Whose presence I want to be told.
     Watch(Vec<UserId>),
     /// Connect now instead of waiting.
     RetryNow,
-    /// Older entries.
-    Older {
+    /// A stretch of a log.
+    Page {
         /// Of this conversation.
         conversation: ConversationId,
+        /// What it is for.
+        page: Page,
         /// After this place.
         after: Seq,
         /// So many.
         limit: usize,
     },
+    /// Something to be done at the server.
+    Do(Deed),
+    /// The place of a message.
+    Find(ConversationId, MessageId),
+    /// Who has read up to here.
+    Readers(ConversationId, Seq),
+    /// The pinned messages of a conversation.
+    Pins(ConversationId),
+    /// Who is banned from a group.
+    Bans(ConversationId),
+    /// Whom I have blocked.
+    Blocks,
+    /// What I let others know.
+    Settings,
+    /// Where I am signed in.
+    SignIns,
+    /// Messages with these words.
+    Search {
+        /// The words.
+        query: String,
+        /// Only here.
+        conversation: Option<ConversationId>,
+        /// After the page that told this.
+        cursor: Option<String>,
+        /// Comes back with the answer.
+        ticket: u64,
+    },
+    /// How I want to be seen.
+    SetPresence(Availability),
+    /// Put a text where other programs can paste it.
+    Copy(String),
+    /// Make a noise.
+    Bell,
+    /// Keep how the user wants this client to be.
+    Keep(Preferences),
     /// Who belongs to a conversation.
     Members(ConversationId),
     /// Who somebody is.
@@ -64,6 +107,17 @@ pub enum Effect {
     Redraw,
     /// End the program.
     Quit,
+}
+
+/// What a stretch of a log is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// It comes before what is shown.
+    Older,
+    /// It comes after what is shown.
+    Newer,
+    /// It is to be shown itself, with this place selected.
+    At(Seq),
 }
 
 /// What somebody signs in with.

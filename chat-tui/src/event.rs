@@ -2,10 +2,15 @@
 
 use chat_core::{
     client::{ClientError, Event as LiveEvent},
-    model::{ConversationId, Entry, Member, Profile, Row, Timestamp, UserId},
+    model::{ConversationId, Entry, Member, Message, Profile, Row, Settings, Timestamp, UserId},
+    protocol::rest::{self, SignIn},
 };
 
-use crate::app::{keymap::Key, timeline::ItemId};
+use crate::{
+    app::{keymap::Key, timeline::ItemId},
+    deed::Deed,
+    effect::Page,
+};
 
 /// One thing that happened; time passes only by [`Event::Tick`].
 #[derive(Debug)]
@@ -28,8 +33,26 @@ pub enum Event {
     SignedIn(Result<Profile, ClientError>),
     /// The sign-in was ended, or could not be.
     SignedOut(Result<(), ClientError>),
-    /// Older entries of a conversation came, or did not.
-    Older(ConversationId, Result<Vec<Entry>, ClientError>),
+    /// A stretch of the log of a conversation came, or did not.
+    Page(ConversationId, Page, Result<Vec<Entry>, ClientError>),
+    /// What the server was asked to do is done, or is not.
+    Done(Deed, Result<(), ClientError>),
+    /// A message came that was asked for by its name, or did not.
+    Message(Result<Box<Message>, ClientError>),
+    /// Who has read up to somewhere came, or did not.
+    Readers(Result<Vec<Member>, ClientError>),
+    /// The pinned messages of a conversation came, or did not.
+    Pins(ConversationId, Result<Vec<Message>, ClientError>),
+    /// Who is banned from a group came, or did not.
+    Bans(ConversationId, Result<Vec<Profile>, ClientError>),
+    /// Whom I have blocked came, or did not.
+    Blocks(Result<Vec<Profile>, ClientError>),
+    /// What I let others know came, or did not.
+    Settings(Result<Settings, ClientError>),
+    /// Where I am signed in came, or did not.
+    SignIns(Result<Vec<SignIn>, ClientError>),
+    /// The answer to a search: by which number it was asked for, and a page of what was found.
+    Searched(u64, Result<rest::Page<Message>, ClientError>),
     /// The members of a conversation came, or did not.
     Members(ConversationId, Result<Vec<Member>, ClientError>),
     /// A person came, or did not.
@@ -47,8 +70,10 @@ pub struct Seen {
     pub conversation: Option<ConversationId>,
     /// The uppermost row of a text, and how many rows it is below the top.
     pub top: Option<(Anchor, isize)>,
-    /// The newest is on the screen.
+    /// The newest of all is on the screen.
     pub at_end: bool,
+    /// The newest of an earlier stretch is on the screen, or nearly.
+    pub near_end: bool,
     /// The oldest of what is held is on the screen, or nearly.
     pub near_start: bool,
     /// The rows that messages have.

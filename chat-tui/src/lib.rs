@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod config;
+pub mod deed;
 pub mod effect;
 pub mod event;
 mod perform;

@@ -51,22 +51,27 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         profile,
     } = options;
     let stored = profile.as_ref();
+    let resume = client.tokens().is_some()
+        || stored.is_some_and(|profile| profile.refresh_token(&server).is_some());
+    let username = stored.map_or_else(String::new, |profile| profile.username().to_owned());
+    let world = World::new(client, server.clone(), profile);
     let (app, effects) = App::new(Start {
-        resume: client.tokens().is_some()
-            || stored.is_some_and(|profile| profile.refresh_token(&server).is_some()),
-        username: stored.map_or_else(String::new, |profile| profile.username().to_owned()),
-        server: server.clone(),
+        server,
+        username,
+        resume,
+        preferences: world.preferences(),
         zone: TimeZone::system(),
         seed: Uuid::new_v4(),
         now: Timestamp::now(),
     });
     let mut looping = Loop {
         app,
-        world: World::new(client, server, profile),
+        world,
         screen: Screen::take().context("this terminal cannot be used")?,
         theme: theme(),
         cache: LayoutCache::default(),
         drawn: Instant::now(),
+        title: String::new(),
         quit: false,
     };
     looping.perform(effects)?;
@@ -91,6 +96,7 @@ struct Loop {
     theme: Theme,
     cache: LayoutCache,
     drawn: Instant,
+    title: String,
     quit: bool,
 }
 
@@ -161,7 +167,9 @@ impl Loop {
                     self.screen.clear()?;
                     self.app.changed = true;
                 }
-                effect => self.world.perform(effect),
+                Effect::Copy(text) => self.screen.copy(&text)?,
+                Effect::Bell => self.screen.ring()?,
+                effect => self.world.perform(effect)?,
             }
         }
         Ok(())
@@ -186,6 +194,11 @@ impl Loop {
         self.screen
             .draw(|frame| seen = view(app, theme, cache, frame))
             .context("the terminal cannot be written to")?;
+        let title = self.app.title();
+        if title != self.title {
+            self.screen.set_title(&title)?;
+            self.title = title;
+        }
         self.drawn = Instant::now();
         self.app.changed = false;
         if seen != self.app.seen {

@@ -10,18 +10,24 @@ use std::{
 };
 
 use crossterm::{
+    clipboard::CopyToClipboard,
     cursor::Show,
     event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange},
     execute,
+    style::Print,
     terminal::{
         BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-        disable_raw_mode, enable_raw_mode,
+        SetTitle, disable_raw_mode, enable_raw_mode,
     },
 };
 use ratatui::{Frame, Terminal, backend::CrosstermBackend};
 
 /// Whether there is something to be given back.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Puts the title of the window aside, and takes it back.
+const SAVE_TITLE: &str = "\u{1b}[22;2t";
+const RESTORE_TITLE: &str = "\u{1b}[23;2t";
 
 /// The terminal in raw mode on its alternate screen; given back when dropped, and when anything panics.
 #[derive(Debug)]
@@ -37,6 +43,7 @@ impl Screen {
             enable_raw_mode()?;
             execute!(
                 stdout(),
+                Print(SAVE_TITLE),
                 EnterAlternateScreen,
                 EnableBracketedPaste,
                 EnableFocusChange
@@ -57,6 +64,22 @@ impl Screen {
         execute!(stdout(), BeginSynchronizedUpdate)?;
         self.terminal.draw(render)?;
         execute!(stdout(), EndSynchronizedUpdate)
+    }
+
+    /// Puts a text where other programs can paste it; over SSH too, where the terminal lets it.
+    pub(crate) fn copy(&mut self, text: &str) -> io::Result<()> {
+        let copy = CopyToClipboard::to_clipboard_from(text);
+        execute!(self.terminal.backend_mut(), copy)
+    }
+
+    /// Makes a noise, or whatever the terminal does in its place.
+    pub(crate) fn ring(&mut self) -> io::Result<()> {
+        execute!(self.terminal.backend_mut(), Print('\u{7}'))
+    }
+
+    /// Gives the window a title.
+    pub(crate) fn set_title(&mut self, title: &str) -> io::Result<()> {
+        execute!(self.terminal.backend_mut(), SetTitle(title))
     }
 
     /// Makes the next frame draw every cell.
@@ -93,6 +116,7 @@ fn restore() {
         DisableFocusChange,
         DisableBracketedPaste,
         LeaveAlternateScreen,
+        Print(RESTORE_TITLE),
         Show
     );
     let _ = disable_raw_mode();

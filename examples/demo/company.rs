@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chat_core::{
+    NewGroup,
     client::{Client, ClientError, Event, Live, LiveEvents},
     model::{Change, ClientId, ConversationId, Draft, Message, Title, UserId},
 };
@@ -241,7 +242,11 @@ async fn group(
 ) -> Result<ConversationId, ClientError> {
     let title =
         Title::try_from(title.to_owned()).map_err(|why| ClientError::Protocol(why.to_owned()))?;
-    Ok(owner.create_group(title, members).await?.conversation.id)
+    Ok(owner
+        .create_group(NewGroup::new(title, members))
+        .await?
+        .conversation
+        .id)
 }
 
 fn draft(text: &str) -> Draft {

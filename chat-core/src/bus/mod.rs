@@ -7,7 +7,7 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 pub use local::LocalBus;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ConversationId, Entry, NodeId, Seq, UserId};
+use crate::model::{ConversationId, Entry, NodeId, Seq, Settings, UserId};
 
 /// What one node tells the others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,15 +28,73 @@ pub enum Notice {
         /// The entry, whole.
         entry: Box<Entry>,
     },
-    /// A read cursor moved.
-    Read {
+    /// A member's cursors moved forward.
+    Cursors {
         /// Where.
         conversation_id: ConversationId,
         /// Whose.
         user_id: UserId,
         /// To where.
-        seq: Seq,
+        #[serde(flatten)]
+        cursors: Cursors,
     },
+    /// The rows of these users changed, for a reason that no entry tells.
+    Rows {
+        /// Of which conversation.
+        conversation_id: ConversationId,
+        /// Whose.
+        user_ids: Vec<UserId>,
+    },
+    /// A user lets others know something else.
+    Settings {
+        /// Who.
+        user_id: UserId,
+        /// What.
+        settings: Settings,
+    },
+    /// A user blocked another one, or no longer does.
+    Blocked {
+        /// Who.
+        user_id: UserId,
+        /// Whom.
+        other_id: UserId,
+        /// Whether they are blocked now.
+        blocked: bool,
+    },
+}
+
+/// To where a member's cursors moved; those that are absent did not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursors {
+    /// Up to where they have read. For themselves alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<Seq>,
+    /// Up to where the others are told that they have read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Seq>,
+    /// Up to where a device of theirs has the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered: Option<Seq>,
+}
+
+impl Cursors {
+    /// Both movements in one.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            read: self.read.max(other.read),
+            shown: self.shown.max(other.shown),
+            delivered: self.delivered.max(other.delivered),
+        }
+    }
+
+    /// What the others are told: who has read up to somewhere has it up to there, and that is not said twice.
+    pub(crate) fn for_others(self) -> Self {
+        Self {
+            read: None,
+            shown: self.shown,
+            delivered: self.delivered.filter(|seq| Some(*seq) > self.shown),
+        }
+    }
 }
 
 /// What comes in from a bus.

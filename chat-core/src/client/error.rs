@@ -6,19 +6,22 @@ use crate::protocol::{ErrorCode, Problem};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The address of the server is not one.
+    /// The address of the server is not one. Correct it.
     #[error("{0}")]
     Address(String),
-    /// The server could not be reached, or the connection broke. Try again.
+    /// The server could not be reached: nothing happened. Try again.
     #[error("cannot reach the server: {0}")]
     Unreachable(String),
-    /// The server answered with a problem.
+    /// The connection broke before the answer came: the call may have taken effect or not. Try again, or look.
+    #[error("the server did not answer: {0}")]
+    Interrupted(String),
+    /// The server answered with a problem: its [`code`](Self::code) says what to do.
     #[error("{}", .0.detail)]
     Problem(Box<Problem>),
-    /// The server answered something that is not the protocol.
+    /// The server answered something that is not the protocol: it is none of ours, or far newer or older.
     #[error("the server's answer cannot be understood: {0}")]
     Protocol(String),
-    /// There is no sign-in, or it is no longer valid.
+    /// There is no sign-in, or it is no longer valid. Sign in.
     #[error("not signed in")]
     SignedOut,
 }
@@ -28,7 +31,7 @@ impl ClientError {
     #[must_use]
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Unreachable(_) => true,
+            Self::Unreachable(_) | Self::Interrupted(_) => true,
             Self::Problem(problem) => problem.retryable,
             Self::Address(_) | Self::Protocol(_) | Self::SignedOut => false,
         }
@@ -50,10 +53,16 @@ impl From<reqwest::Error> for ClientError {
         if error.is_decode() || error.is_redirect() {
             return Self::Protocol(innermost(&error));
         }
-        if error.is_timeout() {
-            return Self::Unreachable("it does not answer in time".to_owned());
+        let reason = if error.is_timeout() {
+            "it does not answer in time".to_owned()
+        } else {
+            innermost(&error)
+        };
+        if error.is_connect() {
+            Self::Unreachable(reason)
+        } else {
+            Self::Interrupted(reason)
         }
-        Self::Unreachable(innermost(&error))
     }
 }
 

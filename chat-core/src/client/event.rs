@@ -14,7 +14,8 @@ pub enum Event {
     /// The connection is now in this state.
     Link(Link),
     /// These rows of the list are new or changed. The first one after [`Client::live`](super::Client::live), and after
-    /// [`Restored`](Self::Restored), holds the whole list.
+    /// [`Restored`](Self::Restored), holds the whole list. The presence of a direct conversation's peer is as it was when the
+    /// row was told: what becomes of it comes as [`Presence`](Self::Presence) of those who are watched.
     Rows {
         /// To be put in the place of older ones.
         rows: Vec<Row>,
@@ -23,7 +24,8 @@ pub enum Event {
         /// `rows` is the whole list: what is not in it is gone.
         snapshot: bool,
     },
-    /// The next entry of an opened conversation. No gap, no duplicate: `seq` is one more than that of the last one.
+    /// The next entry of an opened conversation. No gap, no duplicate: `seq` is one more than that of the last one, or where
+    /// my history begins later (`me.history_from` of the row), that place.
     Entry(Box<Entry>),
     /// The server's store was restored from a backup: forget what you hold of all conversations and open them anew; none
     /// is open any more. The outbox is kept.
@@ -39,18 +41,27 @@ pub enum Event {
         /// Why.
         problem: Box<Problem>,
     },
-    /// An opened conversation cannot be followed any more (left, removed, deleted).
+    /// An opened conversation cannot be followed any more: I left it, was removed, or it was deleted.
     Closed {
         /// Which.
         conversation_id: ConversationId,
         /// Why.
         problem: Box<Problem>,
     },
-    /// Somebody (or I, elsewhere) has read up to here.
+    /// Somebody else has read up to here, at least. Up to where I have read is in the row, `me.read_seq`: it can be set back.
     Read {
         /// Where.
         conversation_id: ConversationId,
         /// Who.
+        user_id: UserId,
+        /// Up to where.
+        seq: Seq,
+    },
+    /// A device of somebody else has the log up to here, at least. Who has read up to somewhere has it up to there.
+    Delivered {
+        /// Where.
+        conversation_id: ConversationId,
+        /// Whose.
         user_id: UserId,
         /// Up to where.
         seq: Seq,

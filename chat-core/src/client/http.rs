@@ -39,38 +39,42 @@ impl Http {
     pub(super) fn request(
         &self,
         method: Method,
-        path: &[&str],
+        path: &[impl AsRef<str>],
     ) -> Result<RequestBuilder, ClientError> {
         let mut url = self.base.clone();
         url.path_segments_mut()
             .map_err(|()| ClientError::Address("the address cannot have paths".to_owned()))?
             .pop_if_empty()
             .extend(["api", "v1"])
-            .extend(path);
+            .extend(path.iter().map(AsRef::as_ref));
         Ok(self.client.request(method, url))
     }
 
-    pub(super) fn get(&self, path: &[&str]) -> Result<RequestBuilder, ClientError> {
+    pub(super) fn get(&self, path: &[impl AsRef<str>]) -> Result<RequestBuilder, ClientError> {
         self.limited(Method::GET, path)
     }
 
-    pub(super) fn post(&self, path: &[&str]) -> Result<RequestBuilder, ClientError> {
+    pub(super) fn post(&self, path: &[impl AsRef<str>]) -> Result<RequestBuilder, ClientError> {
         self.limited(Method::POST, path)
     }
 
-    pub(super) fn put(&self, path: &[&str]) -> Result<RequestBuilder, ClientError> {
+    pub(super) fn put(&self, path: &[impl AsRef<str>]) -> Result<RequestBuilder, ClientError> {
         self.limited(Method::PUT, path)
     }
 
-    pub(super) fn patch(&self, path: &[&str]) -> Result<RequestBuilder, ClientError> {
+    pub(super) fn patch(&self, path: &[impl AsRef<str>]) -> Result<RequestBuilder, ClientError> {
         self.limited(Method::PATCH, path)
     }
 
-    pub(super) fn delete(&self, path: &[&str]) -> Result<RequestBuilder, ClientError> {
+    pub(super) fn delete(&self, path: &[impl AsRef<str>]) -> Result<RequestBuilder, ClientError> {
         self.limited(Method::DELETE, path)
     }
 
-    fn limited(&self, method: Method, path: &[&str]) -> Result<RequestBuilder, ClientError> {
+    fn limited(
+        &self,
+        method: Method,
+        path: &[impl AsRef<str>],
+    ) -> Result<RequestBuilder, ClientError> {
         Ok(self.request(method, path)?.timeout(REQUEST_TIMEOUT))
     }
 }
@@ -80,10 +84,14 @@ pub(super) async fn send(request: RequestBuilder) -> Result<Response, ClientErro
     accept(request.send().await?).await
 }
 
-/// Reads what an answer holds.
-pub(super) async fn decode<T: DeserializeOwned>(response: Response) -> Result<T, ClientError> {
-    let body = read(response).await?;
-    serde_json::from_slice(&body).map_err(|error| ClientError::Protocol(error.to_string()))
+/// Sends a request and reads the whole answer.
+pub(super) async fn exchange(request: RequestBuilder) -> Result<Vec<u8>, ClientError> {
+    read(send(request).await?).await
+}
+
+/// Understands an answer.
+pub(super) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, ClientError> {
+    serde_json::from_slice(body).map_err(|error| ClientError::Protocol(error.to_string()))
 }
 
 fn parse_address(server: &str) -> Result<Url, ClientError> {

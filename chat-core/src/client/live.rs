@@ -16,10 +16,36 @@ use super::{
     Client, Event, task,
     wants::{Leaving, Opening, Wants},
 };
-use crate::model::{ClientId, ConversationId, Draft, Seq, UserId};
+use crate::model::{Availability, ClientId, ConversationId, Draft, Seq, UserId};
 
 /// Events that may wait for the application; when they are as many, nothing more is read from the server.
 const EVENTS: usize = 256;
+
+/// How a live connection is to behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LiveOptions {
+    /// Tell the server of each message that arrives, in conversations of at most 50 members, so that its sender sees it as
+    /// delivered. On by default.
+    pub report_delivery: bool,
+}
+
+impl Default for LiveOptions {
+    fn default() -> Self {
+        Self {
+            report_delivery: true,
+        }
+    }
+}
+
+impl LiveOptions {
+    /// The same with [`report_delivery`](Self::report_delivery) on or off.
+    #[must_use]
+    pub const fn report_delivery(mut self, on: bool) -> Self {
+        self.report_delivery = on;
+        self
+    }
+}
 
 /// The live connection: what an application asks of it. All calls return at once; what comes of them comes as events.
 ///
@@ -74,12 +100,15 @@ impl Drop for OpenGuard {
     }
 }
 
-pub(super) fn start(client: &Client) -> (Live, LiveEvents) {
+pub(super) fn start(client: &Client, options: LiveOptions) -> (Live, LiveEvents) {
     let shared = Arc::new(Shared::default());
     let (sender, told) = mpsc::channel(EVENTS);
-    shared
-        .task
-        .spawn(task::run(client.clone(), Arc::clone(&shared), sender));
+    shared.task.spawn(task::run(
+        client.clone(),
+        options,
+        Arc::clone(&shared),
+        sender,
+    ));
     shared.task.close();
     let live = Live {
         _open: Arc::new(OpenGuard(shared.closing.clone())),
@@ -90,7 +119,7 @@ pub(super) fn start(client: &Client) -> (Live, LiveEvents) {
 
 impl Shared {
     pub(super) fn take_wants(&self) -> Wants {
-        std::mem::take(&mut *self.wants.lock())
+        self.wants.lock().take()
     }
 }
 
@@ -132,9 +161,32 @@ impl Live {
         self.want(|wants| wants.discard(client_id));
     }
 
-    /// Moves my read cursor forward; told to the server at most once a second for each conversation.
+    /// Moves my read cursor forward; told to the server at most once a second for each conversation. Where it is comes with
+    /// the row, `me.read_seq`.
     pub fn mark_read(&self, conversation: ConversationId, seq: Seq) {
         self.want(|wants| wants.mark_read(conversation, seq));
+    }
+
+    /// Sets my read cursor back on purpose, so that what comes after `seq` counts as unread on all my devices. What was said
+    /// last of this and [`mark_read`](Self::mark_read) holds.
+    pub fn mark_unread(&self, conversation: ConversationId, seq: Seq) {
+        self.want(|wants| wants.mark_unread(conversation, seq));
+    }
+
+    /// Says that this device has the log up to here. Done for each message that arrives, unless
+    /// [`LiveOptions::report_delivery`] is off.
+    pub fn mark_delivered(&self, conversation: ConversationId, seq: Seq) {
+        self.want(|wants| wants.mark_delivered(conversation, seq));
+    }
+
+    /// How I want to be seen.
+    ///
+    /// [`Idle`](Availability::Idle) is said of this device: it is said again after each reconnect, until
+    /// [`Online`](Availability::Online) takes it back. Anything else is said of me, once, and holds on all devices until
+    /// another thing is said; how it stands is in [`Hello::availability`](crate::protocol::Hello::availability) and in
+    /// [`Client::settings`].
+    pub fn set_presence(&self, availability: Availability) {
+        self.want(|wants| wants.set_presence(availability));
     }
 
     /// I am typing (to be called at every key), or no longer. Told only while online and the conversation is open, and
@@ -147,7 +199,7 @@ impl Live {
 
     /// Replaces the set of users whose presence is told; kept across reconnects. Of more than the server's
     /// `max_watched_users`, the first ones are watched.
-    pub fn watch(&self, users: Vec<UserId>) {
+    pub fn watch_presence(&self, users: Vec<UserId>) {
         self.want(|wants| wants.watch = Some(users));
     }
 

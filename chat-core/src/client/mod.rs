@@ -38,11 +38,39 @@
 //! # }
 //! ```
 //!
+//! Calls tell by their error what to do: [`ClientError`] has one kind for each answer to that question.
+//!
+//! ```no_run
+//! use chat_core::{
+//!     client::{Client, ClientError},
+//!     model::Message,
+//!     protocol::ErrorCode,
+//! };
+//!
+//! # async fn edit(client: &Client, message: &Message) -> Result<(), ClientError> {
+//! let (conversation, id) = (message.conversation_id, message.id);
+//! match client.edit_message(conversation, id, "pears, not apples").await {
+//!     Ok(edited) => println!("{}", edited.body),
+//!     Err(error) if error.code() == Some(ErrorCode::Forbidden) => println!("it is not yours"),
+//!     Err(error) if error.retryable() => println!("{error}; try again"),
+//!     Err(error) => return Err(error),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Messages`] puts pages of history and the entries of the live connection together, in whatever order they come.
+//!
 //! # What can be relied on
 //!
 //! - The entries of an opened conversation come once each, in order, without a gap, however often the connection breaks.
 //! - A message in the outbox is sent until the server accepts or refuses it, with one effect and one last word:
 //!   [`Event::Sent`] or [`Event::SendFailed`]. Messages to the same conversation keep their order.
+//! - Read cursors are told until the server has them; my own is in the row, where it shows too that another device of mine
+//!   set it back.
+//! - Edits, deletions, reactions, pins and all else that is not a send or a cursor are calls with an answer: what may be done
+//!   twice is asked twice when the connection breaks, and an error is the caller's to show.
+//! - Whom to watch, and that nobody sits at this device, is told to each connection anew.
 //! - After [`Link::Online`] the list, put together from [`Event::Rows`], is what the server holds, and stays so.
 //! - A slow application loses nothing: the connection then stops reading.
 //! - Nothing the server sends makes this panic or grow without bound.
@@ -53,6 +81,7 @@ mod event;
 mod fake_server;
 mod http;
 mod live;
+mod messages;
 mod outbox;
 mod reconnect;
 mod rest;
@@ -72,9 +101,11 @@ use tokio::sync::watch;
 
 pub use error::ClientError;
 pub use event::{Event, Link};
-pub use live::{Live, LiveEvents};
+pub use live::{Live, LiveEvents, LiveOptions};
+pub use messages::Messages;
 pub use sign_in::Tokens;
 
+use crate::model::UserId;
 use http::Http;
 use sign_in::SignIn;
 
@@ -113,6 +144,12 @@ impl Client {
         self.sign_in().tokens()
     }
 
+    /// Who is signed in.
+    #[must_use]
+    pub fn user_id(&self) -> Option<UserId> {
+        self.sign_in().user()
+    }
+
     /// Opens the live connection and keeps it open until [`Live::close`], or until the handle and all clones are
     /// dropped.
     ///
@@ -121,7 +158,17 @@ impl Client {
     /// Outside a tokio runtime.
     #[must_use]
     pub fn live(&self) -> (Live, LiveEvents) {
-        live::start(self)
+        self.live_with(LiveOptions::default())
+    }
+
+    /// The same with other [options](LiveOptions).
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn live_with(&self, options: LiveOptions) -> (Live, LiveEvents) {
+        live::start(self, options)
     }
 
     fn http(&self) -> &Http {

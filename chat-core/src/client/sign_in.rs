@@ -10,9 +10,12 @@ use super::{
     ClientError,
     http::{self, Http},
 };
-use crate::protocol::{
-    ErrorCode,
-    rest::{Refresh, SignedIn},
+use crate::{
+    model::UserId,
+    protocol::{
+        ErrorCode,
+        rest::{Refresh, SignedIn},
+    },
 };
 
 /// What identifies a sign-in; to be kept safe, and kept up to date, by the application.
@@ -55,11 +58,17 @@ pub(super) struct SignIn {
 
 #[derive(Default)]
 struct State {
-    held: Option<(Tokens, Instant)>,
+    held: Option<Held>,
     /// The renewal under way, if there is one: whoever needs a token meanwhile waits for this one.
     renewal: Option<Renewal>,
     /// Rises with each sign-in and sign-out, so that a renewal which was overtaken does not undo them.
     era: u64,
+}
+
+struct Held {
+    user: UserId,
+    tokens: Tokens,
+    expires_at: Instant,
 }
 
 impl fmt::Debug for SignIn {
@@ -82,7 +91,11 @@ impl SignIn {
 
     pub(super) fn tokens(&self) -> Option<Tokens> {
         let state = self.state.lock();
-        state.held.as_ref().map(|(tokens, _)| tokens.clone())
+        state.held.as_ref().map(|held| held.tokens.clone())
+    }
+
+    pub(super) fn user(&self) -> Option<UserId> {
+        self.state.lock().held.as_ref().map(|held| held.user)
     }
 
     pub(super) fn access(&self) -> Result<Access, ClientError> {
@@ -117,7 +130,11 @@ impl SignIn {
         };
         self.refresh_token
             .send_replace(Some(tokens.refresh_token.clone()));
-        state.held = Some((tokens, access.expires_at));
+        state.held = Some(Held {
+            user: signed_in.user.id,
+            tokens,
+            expires_at: access.expires_at,
+        });
         access
     }
 
@@ -150,7 +167,7 @@ impl SignIn {
         let refresh_token = state
             .held
             .as_ref()
-            .map(|(tokens, _)| tokens.refresh_token.clone())
+            .map(|held| held.tokens.refresh_token.clone())
             .unwrap_or_default();
         let task = tokio::spawn(async move {
             let answer = request_tokens(&http, refresh_token).await;
@@ -158,7 +175,7 @@ impl SignIn {
         });
         async move {
             task.await
-                .unwrap_or_else(|error| Err(ClientError::Unreachable(error.to_string())))
+                .unwrap_or_else(|error| Err(ClientError::Interrupted(error.to_string())))
         }
         .boxed()
         .shared()
@@ -189,9 +206,9 @@ impl SignIn {
 
 impl State {
     fn access(&self) -> Option<Access> {
-        self.held.as_ref().map(|(tokens, expires_at)| Access {
-            token: tokens.access_token.clone(),
-            expires_at: *expires_at,
+        self.held.as_ref().map(|held| Access {
+            token: held.tokens.access_token.clone(),
+            expires_at: held.expires_at,
         })
     }
 }
@@ -207,11 +224,13 @@ pub(super) async fn request_tokens(
         .json(&body)
         .timeout(Duration::from_secs(4));
     let again = request.try_clone();
-    let response = match (http::send(request).await, again) {
-        (Err(ClientError::Unreachable(_)), Some(again)) => http::send(again).await?,
+    let answer = match (http::exchange(request).await, again) {
+        (Err(ClientError::Unreachable(_) | ClientError::Interrupted(_)), Some(again)) => {
+            http::exchange(again).await?
+        }
         (answer, _) => answer?,
     };
-    http::decode(response).await
+    http::decode(&answer)
 }
 
 /// Whether an answer means that a newer access token would help.

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    ClientError, Event,
+    ClientError, Event, LiveOptions,
     reconnect::Jitter,
     sync::{Answer, Call, CallId, Input, Output, State},
     wants::{Opening, Wants},
@@ -64,7 +64,7 @@ pub(crate) async fn run(
     mut tell: impl FnMut(Event),
 ) {
     let mut task = Task {
-        state: State::new(Jitter::seeded(seed)),
+        state: State::new(Jitter::seeded(seed), LiveOptions::default()),
         network,
         opening: None,
         socket: None,

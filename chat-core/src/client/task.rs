@@ -10,7 +10,7 @@ use futures_util::{
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
-    Client, ClientError,
+    Client, ClientError, LiveOptions,
     live::{Shared, Told},
     reconnect::Jitter,
     sign_in::{self, Access},
@@ -36,12 +36,17 @@ struct Task {
 }
 
 /// Runs until the application closes the connection or no longer listens.
-pub(super) async fn run(client: Client, shared: Arc<Shared>, told: mpsc::Sender<Told>) {
+pub(super) async fn run(
+    client: Client,
+    options: LiveOptions,
+    shared: Arc<Shared>,
+    told: mpsc::Sender<Told>,
+) {
     let mut task = Task {
         client,
         shared,
         told,
-        state: State::new(Jitter::new()),
+        state: State::new(Jitter::new(), options),
         opening: None,
         socket: None,
         token: String::new(),

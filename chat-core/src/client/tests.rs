@@ -9,7 +9,8 @@ use super::{
     fake_server::{Answer, FakeServer, Request},
 };
 use crate::{
-    model::{Profile, UserId},
+    NewGroup,
+    model::{ConversationId, Emoji, MessageId, Profile, Title, UserId},
     protocol::{ErrorCode, Problem},
 };
 
@@ -156,6 +157,70 @@ async fn an_answer_that_is_not_the_protocol_is_an_error() {
         let error = client.login("ada", "correct horse").await.unwrap_err();
         assert!(matches!(error, ClientError::Protocol(_)), "{error:?}");
     }
+}
+
+/// A server that breaks the connection at the first request of this kind, and then answers.
+async fn breaking_server(kind: &'static str, then: fn() -> Answer) -> FakeServer {
+    let asked = AtomicUsize::new(0);
+    FakeServer::start(move |request| match request.line.as_str() {
+        "POST /api/v1/auth/login" => signed_in(1),
+        line if line.starts_with(kind) => match asked.fetch_add(1, Ordering::SeqCst) {
+            0 => Answer::Hangup,
+            _ => then(),
+        },
+        _ => problem(ErrorCode::NotFound),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_may_be_done_twice_is_asked_again_when_the_connection_breaks() {
+    let server = breaking_server("PUT", || Answer::Body(204, String::new())).await;
+    let client = login(&server).await;
+    let (conversation, message) = (ConversationId::new(), MessageId::new());
+    let emoji = Emoji::try_from("👍".to_owned()).unwrap();
+    client.react(conversation, message, &emoji).await.unwrap();
+    let asked = server.requests("/reactions/%F0%9F%91%8D");
+    assert_eq!(asked.len(), 2);
+    assert_eq!(asked[0], asked[1]);
+}
+
+#[tokio::test]
+async fn what_is_gone_at_the_second_attempt_went_with_the_first() {
+    let server = breaking_server("DELETE", || problem(ErrorCode::NotFound)).await;
+    let client = login(&server).await;
+    let conversation = ConversationId::new();
+    client.delete_conversation(conversation).await.unwrap();
+    let error = client.delete_conversation(conversation).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::NotFound));
+}
+
+#[tokio::test]
+async fn what_must_not_be_done_twice_is_left_to_the_caller_when_the_connection_breaks() {
+    let server = breaking_server("POST /api/v1/conversations", || {
+        problem(ErrorCode::Unavailable)
+    })
+    .await;
+    let client = login(&server).await;
+    let title = Title::try_from("Garden".to_owned()).unwrap();
+    let group = NewGroup::new(title, Vec::new());
+    let error = client.create_group(group).await.unwrap_err();
+    assert!(matches!(error, ClientError::Interrupted(_)), "{error:?}");
+    assert!(error.retryable());
+    assert_eq!(server.requests("/conversations").len(), 1);
+}
+
+#[tokio::test]
+async fn a_call_to_a_server_that_is_not_there_had_no_effect() {
+    let server = strict_server().await;
+    let (client, server_address) = (login(&server).await, server.address.clone());
+    server.stop().await;
+    let nobody = Client::new(&server_address).unwrap();
+    let error = nobody.login("ada", "correct horse").await.unwrap_err();
+    let refused = ClientError::Unreachable("connection refused".to_owned());
+    assert_eq!(error, refused);
+    assert!(error.retryable());
+    assert!(client.me().await.unwrap_err().retryable());
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::outbox;
 use crate::{
-    model::{ClientId, ConversationId, Draft, Seq, UserId},
+    model::{Availability, ClientId, ConversationId, Draft, Seq, UserId},
     source::HashMap,
 };
 
@@ -16,7 +16,12 @@ pub(super) struct Wants {
     /// Sends for which there was no room.
     pub(super) refused: VecDeque<(ConversationId, ClientId)>,
     pub(super) discards: Vec<ClientId>,
-    pub(super) reads: HashMap<ConversationId, Seq>,
+    pub(super) reads: HashMap<ConversationId, ReadMove>,
+    pub(super) deliveries: HashMap<ConversationId, Seq>,
+    /// What was said last of how the user wants to be seen, for all devices.
+    pub(super) availability: Option<Availability>,
+    /// Nobody sits at this device. Stays when the rest is taken.
+    pub(super) idle: bool,
     pub(super) typing: HashMap<ConversationId, bool>,
     pub(super) watch: Option<Vec<UserId>>,
     pub(super) retry: bool,
@@ -43,7 +48,59 @@ pub(super) struct Opening {
     pub(super) restores_seen: u64,
 }
 
+/// What becomes of my read cursor: set back at most to `back`, then moved forward at least to `forward`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ReadMove {
+    pub(super) back: Option<Seq>,
+    pub(super) forward: Seq,
+}
+
+impl Default for ReadMove {
+    fn default() -> Self {
+        Self::forward(0)
+    }
+}
+
+impl ReadMove {
+    pub(super) const fn forward(seq: Seq) -> Self {
+        Self {
+            back: None,
+            forward: seq,
+        }
+    }
+
+    pub(super) const fn back(seq: Seq) -> Self {
+        Self {
+            back: Some(seq),
+            forward: 0,
+        }
+    }
+
+    /// The one move that does what this and then `next` do.
+    pub(super) fn then(self, next: Self) -> Self {
+        let Some(back) = next.back else {
+            return Self {
+                forward: self.forward.max(next.forward),
+                ..self
+            };
+        };
+        Self {
+            back: Some(self.back.map_or(back, |earlier| earlier.min(back))),
+            forward: self.forward.min(back).max(next.forward),
+        }
+    }
+}
+
 impl Wants {
+    /// Takes what was asked for; what lasts stays.
+    pub(super) fn take(&mut self) -> Self {
+        let rest = Self {
+            idle: self.idle,
+            ..Self::default()
+        };
+        std::mem::replace(self, rest)
+    }
+
     pub(super) fn open(&mut self, conversation: ConversationId, opening: Opening) {
         let merged = match self.follow.get(&conversation) {
             Some(FollowWant::Open(earlier) | FollowWant::Reopen(_, earlier))
@@ -82,6 +139,57 @@ impl Wants {
 
     pub(super) fn mark_read(&mut self, conversation: ConversationId, seq: Seq) {
         let wanted = self.reads.entry(conversation).or_default();
+        *wanted = wanted.then(ReadMove::forward(seq));
+    }
+
+    pub(super) fn mark_unread(&mut self, conversation: ConversationId, seq: Seq) {
+        let wanted = self.reads.entry(conversation).or_default();
+        *wanted = wanted.then(ReadMove::back(seq));
+    }
+
+    pub(super) fn mark_delivered(&mut self, conversation: ConversationId, seq: Seq) {
+        let wanted = self.deliveries.entry(conversation).or_default();
         *wanted = seq.max(*wanted);
+    }
+
+    pub(super) fn set_presence(&mut self, availability: Availability) {
+        match availability {
+            Availability::Idle => self.idle = true,
+            Availability::Online if self.idle => self.idle = false,
+            lasting => self.availability = Some(lasting),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn moves() -> impl Strategy<Value = ReadMove> {
+        let seq = 0..20u64;
+        prop_oneof![
+            seq.clone().prop_map(ReadMove::forward),
+            seq.prop_map(ReadMove::back)
+        ]
+    }
+
+    fn moved(cursor: Seq, by: ReadMove) -> Seq {
+        by.back
+            .map_or(cursor, |back| cursor.min(back))
+            .max(by.forward)
+    }
+
+    proptest! {
+        #[test]
+        fn moves_that_are_merged_do_what_they_do_one_after_another(
+            cursor in 0..20u64,
+            moves in prop::collection::vec(moves(), 1..6),
+        ) {
+            let merged = moves.iter().copied().reduce(ReadMove::then).unwrap();
+            let one_by_one = moves.into_iter().fold(cursor, moved);
+            prop_assert_eq!(moved(cursor, merged), one_by_one);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What must be looked up in the store before it can be told: entries that are missing, read cursors in unknown rooms.
+//! What must be looked up in the store before it can be told: entries that are missing, cursors in unknown rooms.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Hub, STORE_RETRY, unless_corrupt};
 use crate::{
+    bus::Cursors,
     model::{ConversationId, Seq, UserId},
     room::Room,
     source::HashSet,
@@ -32,8 +33,8 @@ pub(super) struct Errands {
 struct Waiting {
     /// Rooms that may lack entries.
     repairs: BTreeSet<ConversationId>,
-    /// Read cursors that moved, to be told in rooms whose number of members is not known yet.
-    reads: BTreeMap<(ConversationId, UserId), Seq>,
+    /// Cursors that moved, to be told in rooms of which it is not known yet who hears of whom.
+    cursors: BTreeMap<(ConversationId, UserId), Cursors>,
 }
 
 impl Errands {
@@ -42,10 +43,15 @@ impl Errands {
         self.called.notify_one();
     }
 
-    pub(super) fn tell_of_read(&self, conversation: ConversationId, user: UserId, seq: Seq) {
+    pub(super) fn tell_of_cursors(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+        cursors: Cursors,
+    ) {
         let mut waiting = self.waiting.lock();
-        let newest = waiting.reads.entry((conversation, user)).or_default();
-        *newest = seq.max(*newest);
+        let newest = waiting.cursors.entry((conversation, user)).or_default();
+        *newest = newest.and(cursors);
         drop(waiting);
         self.called.notify_one();
     }
@@ -58,7 +64,7 @@ impl Hub {
         while !stop.is_cancelled() {
             let mut more = mem::take(&mut *self.errands.waiting.lock());
             waiting.repairs.append(&mut more.repairs);
-            waiting.reads.append(&mut more.reads);
+            waiting.cursors.append(&mut more.cursors);
             let done = self.work_off(&mut waiting).await;
             let failed = done.inspect_err(
                 |error| tracing::warn!(%error, "what was to be looked up in the store waits"),
@@ -78,23 +84,23 @@ impl Hub {
             unless_corrupt(conversation, self.repair(conversation).await)?;
             waiting.repairs.remove(&conversation);
         }
-        while let Some((&(conversation, user), &seq)) = waiting.reads.first_key_value() {
-            let told = self.tell_of_read_late(conversation, user, seq).await;
+        while let Some((&(conversation, user), &cursors)) = waiting.cursors.first_key_value() {
+            let told = self.tell_of_cursors_late(conversation, user, cursors).await;
             unless_corrupt(conversation, told)?;
-            waiting.reads.remove(&(conversation, user));
+            waiting.cursors.remove(&(conversation, user));
         }
         Ok(())
     }
 
-    async fn tell_of_read_late(
+    async fn tell_of_cursors_late(
         &self,
         conversation: ConversationId,
         user: UserId,
-        seq: Seq,
+        cursors: Cursors,
     ) -> Result<(), StoreError> {
         if let Some(room) = self.existing_room(conversation) {
-            let members = self.member_count(&room).await?;
-            self.tell_of_read(&room, members, user, seq);
+            let company = self.company(&room).await?;
+            self.tell_of_cursors(&room, company, user, cursors);
         }
         Ok(())
     }
@@ -105,6 +111,7 @@ impl Hub {
             return Ok(());
         };
         while room.take_suspect() {
+            self.counters.repaired();
             if let Err(error) = self.catch_up(&room).await {
                 // What is broken is given up for now: the next doubt begins anew.
                 if !matches!(error, StoreError::Corrupt(_)) {
@@ -117,7 +124,17 @@ impl Hub {
     }
 
     /// Entries were passed over, and somebody's leaving may be among them.
-    async fn let_former_members_go(
+    async fn let_former_members_go(&self, room: &Room) -> Result<(), StoreError> {
+        let before = room.with_members(HashSet::clone).unwrap_or_default();
+        room.forget_members();
+        let gone = self.let_go_unless_among(room, &before).await;
+        if gone.is_err() {
+            room.remember_members(before);
+        }
+        gone
+    }
+
+    async fn let_go_unless_among(
         &self,
         room: &Room,
         before: &HashSet<UserId>,
@@ -151,23 +168,19 @@ impl Hub {
 
     async fn catch_up(&self, room: &Arc<Room>) -> Result<(), StoreError> {
         loop {
-            let Some(head) = self.store.head(room.id).await? else {
-                return Ok(());
-            };
+            let head = self.store.head(room.id).await?;
             let Some(known) = room.head() else {
                 return Ok(());
+            };
+            let Some(head) = head else {
+                return self.let_former_members_go(room).await;
             };
             if known >= head {
                 return Ok(());
             }
             if head - known > self.limits.window_entries as u64 {
                 // Before the head is learned: when the store fails here, all of this is done again.
-                let before = room.with_members(HashSet::clone).unwrap_or_default();
-                room.forget_members();
-                if let Err(error) = self.let_former_members_go(room, &before).await {
-                    room.remember_members(before);
-                    return Err(error);
-                }
+                self.let_former_members_go(room).await?;
                 room.learn_head(head);
                 self.announce(room);
                 self.rows_changed(room.id);

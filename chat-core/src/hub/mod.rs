@@ -1,22 +1,26 @@
 //! The rooms and sessions of this node, and the one door through which entries reach them.
 
+mod company;
 mod errands;
 mod rows;
 
 use std::{sync::Arc, time::Duration};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
-use self::{errands::Errands, rows::Rows};
+pub(crate) use self::company::{are_apart, peer_of};
+use self::{company::Directs, errands::Errands, rows::Rows};
 use crate::{
     frame::Frame,
     herald::Herald,
     inbox::Inbox,
     limits::Limits,
-    model::{Change, ConversationId, Entry, Seq, UserId},
+    model::{Change, ConversationId, Entry, UserId},
     room::{Attachment, Room, Told},
     source::{HashMap, HashSet},
+    stats::Counters,
     store::{AnyStore, StoreError},
+    typing::Typing,
     window::Pushed,
 };
 
@@ -34,19 +38,31 @@ pub(crate) struct Hub {
     limits: Arc<Limits>,
     rooms: RwLock<HashMap<ConversationId, Arc<Room>>>,
     users: RwLock<HashMap<UserId, Vec<Arc<Inbox>>>>,
+    directs: Mutex<Directs>,
+    typing: Arc<Typing>,
     herald: Arc<Herald>,
+    counters: Arc<Counters>,
     errands: Errands,
     rows: Rows,
 }
 
 impl Hub {
-    pub(crate) fn new(store: AnyStore, herald: Arc<Herald>, limits: Arc<Limits>) -> Self {
+    pub(crate) fn new(
+        store: AnyStore,
+        typing: Arc<Typing>,
+        herald: Arc<Herald>,
+        limits: Arc<Limits>,
+        counters: Arc<Counters>,
+    ) -> Self {
         Self {
             store,
             limits,
+            typing,
             herald,
+            counters,
             rooms: RwLock::default(),
             users: RwLock::default(),
+            directs: Mutex::default(),
             errands: Errands::default(),
             rows: Rows::default(),
         }
@@ -102,8 +118,9 @@ impl Hub {
             && room.head().is_none_or(|head| head < entry.seq)
         {
             room.detach_user(user_id);
+            self.typing.stop(room.id, user_id, self);
         }
-        match room.push(entry.seq, Frame::of_entry(entry), &self.limits) {
+        match room.push(entry, Frame::of_entry(entry), &self.limits) {
             Pushed::Appended => {}
             Pushed::Known => return false,
             #[cfg(test)]
@@ -117,8 +134,35 @@ impl Hub {
                 return false;
             }
         }
-        apply_to_members(room, entry);
+        self.apply(room, entry);
         true
+    }
+
+    /// What an entry that was put into its room means for who belongs there and who types.
+    fn apply(&self, room: &Room, entry: &Entry) {
+        match &entry.change {
+            Change::NewMessage { message } => self.typing.stop(room.id, message.sender_id, self),
+            Change::MemberJoined { user_id, .. } => room.change_members(entry.seq, |members| {
+                members.insert(*user_id);
+            }),
+            Change::MemberLeft { user_id, .. } => room.change_members(entry.seq, |members| {
+                members.remove(user_id);
+            }),
+            Change::ConversationDeleted { .. } => {
+                room.end();
+                for (_, inboxes) in room
+                    .with_members(|it| self.present_among(it))
+                    .iter()
+                    .flatten()
+                {
+                    for inbox in inboxes {
+                        inbox.row_changed(room.id);
+                    }
+                }
+                room.change_members(entry.seq, HashSet::clear);
+            }
+            _ => {}
+        }
     }
 
     /// Tells the sessions of one user that their row of a conversation changed.
@@ -133,28 +177,6 @@ impl Hub {
         self.rows.changed([conversation]);
     }
 
-    /// Tells of a read cursor that moved: always the user's own sessions, and in small conversations those who joined.
-    pub(crate) fn read_moved(&self, conversation: ConversationId, user: UserId, seq: Seq) {
-        for inbox in self.users.read().get(&user).into_iter().flatten() {
-            inbox.read_moved(conversation, user, seq);
-            inbox.row_changed(conversation);
-        }
-        let Some(room) = self.existing_room(conversation) else {
-            return;
-        };
-        if let Some(members) = room.with_members(HashSet::len) {
-            self.tell_of_read(&room, members, user, seq);
-        } else {
-            self.errands.tell_of_read(conversation, user, seq);
-        }
-    }
-
-    fn tell_of_read(&self, room: &Room, members: usize, user: UserId, seq: Seq) {
-        if members <= self.limits.max_members_for_reads {
-            room.for_each_inbox(|inbox| inbox.read_moved(room.id, user, seq));
-        }
-    }
-
     /// Tells those who joined a conversation that the set of those who type in it changed.
     pub(crate) fn typing_changed(&self, conversation: ConversationId) {
         if let Some(room) = self.existing_room(conversation) {
@@ -165,9 +187,11 @@ impl Hub {
     /// Lets every room compare itself with the store: something may have been lost on the way here.
     pub(crate) fn suspect_all(&self) {
         let rooms: Vec<_> = self.rooms.read().values().map(Arc::clone).collect();
-        for room in rooms {
-            self.suspect_room(&room);
+        for room in &rooms {
+            self.suspect_room(room);
         }
+        // What changed in the rows beside the log may have been lost, too.
+        self.rows.changed(rooms.iter().map(|room| room.id));
     }
 
     /// Lets a room compare itself with the store.
@@ -178,6 +202,7 @@ impl Hub {
     }
 
     fn suspect_room(&self, room: &Room) {
+        room.doubt_apart();
         if room.set_suspect() {
             self.errands.repair(room.id);
         }
@@ -228,19 +253,49 @@ impl Hub {
         }
     }
 
+    /// How many rooms there are, and by how many sessions they are followed, all in all.
+    pub(crate) fn count_rooms(&self) -> (u64, u64) {
+        let rooms = self.rooms.read();
+        let followed = rooms.values().map(|room| room.followers() as u64);
+        (rooms.len() as u64, followed.sum())
+    }
+
+    /// How many sessions there are.
+    pub(crate) fn count_sessions(&self) -> u64 {
+        let users = self.users.read();
+        users.values().map(|inboxes| inboxes.len() as u64).sum()
+    }
+
     /// Forgets the rooms that nobody follows and in which nothing happens.
     pub(crate) fn retire_idle_rooms(&self) {
         let mut rooms = self.rooms.write();
-        rooms.retain(|_, room| !room.is_idle(self.limits.room_idle));
+        rooms.retain(|_, room| {
+            let is_idle = room.is_idle(self.limits.room_idle);
+            if is_idle {
+                self.forget_pair(room);
+            }
+            !is_idle
+        });
         if rooms.capacity() > 2 * rooms.len() + 1_024 {
             rooms.shrink_to_fit();
         }
     }
 
-    /// How many members a conversation has; the store is asked once a room.
-    pub(crate) async fn member_count(&self, room: &Room) -> Result<usize, StoreError> {
-        self.learn_members(room).await?;
-        Ok(room.with_members(HashSet::len).unwrap_or_default())
+    /// Makes sure that it is known here who belongs to a conversation, so that they can be told when it is deleted.
+    pub(crate) async fn prepare_for_the_end(
+        &self,
+        conversation: ConversationId,
+    ) -> Result<(), StoreError> {
+        let room = self.room(conversation);
+        room.touch();
+        self.learn_members(&room).await
+    }
+
+    /// Who belongs to a conversation, as far as it is known here.
+    pub(crate) fn known_members(&self, conversation: ConversationId) -> Vec<UserId> {
+        let room = self.existing_room(conversation);
+        let members = room.and_then(|room| room.with_members(HashSet::clone));
+        members.into_iter().flatten().collect()
     }
 
     async fn learn_members(&self, room: &Room) -> Result<(), StoreError> {
@@ -261,10 +316,11 @@ impl Hub {
     }
 
     /// Forgets a room that was made only to see whether anybody is concerned.
-    fn drop_unless_followed(&self, room: &Room) {
+    fn drop_unless_followed(&self, room: &Arc<Room>) {
         let mut rooms = self.rooms.write();
         if room.is_idle(Duration::ZERO) {
             rooms.remove(&room.id);
+            self.forget_pair(room);
         }
     }
 
@@ -278,20 +334,6 @@ impl Hub {
                 .entry(conversation)
                 .or_insert_with(|| Arc::new(Room::new(conversation))),
         )
-    }
-}
-
-fn apply_to_members(room: &Room, entry: &Entry) {
-    match entry.change {
-        Change::MemberJoined { user_id, .. } => room.change_members(entry.seq, |members| {
-            members.insert(user_id);
-        }),
-        Change::MemberLeft { user_id, .. } => {
-            room.change_members(entry.seq, |members| {
-                members.remove(&user_id);
-            });
-        }
-        _ => {}
     }
 }
 
@@ -315,18 +357,20 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{Timestamp, Title},
+        model::{History, Timestamp, Title},
         store::{Act, Committed, MemoryStore, Write},
     };
+
+    fn hub(store: AnyStore, limits: &Arc<Limits>) -> Hub {
+        let typing = Arc::new(Typing::new(Arc::clone(limits)));
+        let limits = Arc::clone(limits);
+        Hub::new(store, typing, Arc::default(), limits, Arc::default())
+    }
 
     #[tokio::test(start_paused = true)]
     async fn rooms_appear_when_needed_and_vanish_when_idle() {
         let limits = Arc::new(Limits::default());
-        let hub = Hub::new(
-            AnyStore::new(MemoryStore::default()),
-            Arc::default(),
-            Arc::clone(&limits),
-        );
+        let hub = hub(AnyStore::new(MemoryStore::default()), &limits);
         let inbox = Arc::new(Inbox::new(UserId::new()));
         let attachment = hub.attach(ConversationId::new(), &inbox);
         let idle = async || {
@@ -348,7 +392,7 @@ mod tests {
     #[tokio::test]
     async fn what_happens_where_nobody_here_belongs_leaves_nothing_behind() {
         let store = AnyStore::new(MemoryStore::default());
-        let hub = Hub::new(store.clone(), Arc::default(), Arc::default());
+        let hub = hub(store.clone(), &Arc::default());
         let (owner, stranger) = (UserId::new(), UserId::new());
         hub.enter(&Arc::new(Inbox::new(stranger)));
         let mut written = Vec::new();
@@ -359,6 +403,8 @@ mod tests {
                 at: Timestamp::now(),
                 act: Act::CreateGroup {
                     title: Title::try_from("Tea".to_owned()).unwrap(),
+                    topic: None,
+                    history: History::Shared,
                     members: Vec::new(),
                 },
             };

@@ -125,7 +125,7 @@ impl Hub {
         Ok(())
     }
 
-    fn present_among(&self, members: &HashSet<UserId>) -> Present {
+    pub(super) fn present_among(&self, members: &HashSet<UserId>) -> Present {
         let users = self.users.read();
         if members.len() < users.len() {
             let present = members.iter().filter_map(|user| users.get_key_value(user));

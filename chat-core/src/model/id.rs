@@ -10,6 +10,8 @@ macro_rules! id {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Uuid, examples("019aa5e8-0000-7000-8000-000000000001")))]
         pub struct $name(Uuid);
 
         impl $name {
@@ -74,6 +76,10 @@ id!(
 id!(
     /// One live connection of a user to this node.
     SessionId
+);
+id!(
+    /// One sign-in of a user, on one device, from its first token to its last.
+    SignInId
 );
 id!(
     /// One running process.

@@ -6,6 +6,7 @@ use super::{Profile, Seq, UserId};
 
 /// What a member may do; see [`access`](crate::access).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Reads, writes, leaves.
@@ -25,15 +26,25 @@ pub struct Membership {
     pub role: Role,
     /// Up to where they have read.
     pub read_seq: Seq,
+    /// Up to where others are told that they have read: never behind what they were told before, and it stays where it is
+    /// while they read privately.
+    pub shown_seq: Seq,
+    /// Up to where a device of theirs has the log; never before `shown_seq`.
+    pub delivered_seq: Seq,
+    /// The first entry that they can see.
+    pub history_from: Seq,
 }
 
 /// A member as shown to the other members.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Member {
     /// Who they are.
     pub user: Profile,
     /// In what role.
     pub role: Role,
-    /// Up to where they have read.
+    /// Up to where they have read, as far as they tell.
     pub read_seq: Seq,
+    /// Up to where a device of theirs has the log.
+    pub delivered_seq: Seq,
 }

@@ -10,15 +10,19 @@ mod row;
 mod time;
 mod user;
 
-pub use conversation::{Conversation, ConversationKind, Title};
+pub use conversation::{Conversation, ConversationKind, History, Title, Topic};
 pub use entry::{Change, Entry};
-pub use id::{ClientId, ConversationId, MessageId, NodeId, SessionId, StoreEpoch, UserId};
+pub use id::{
+    ClientId, ConversationId, MessageId, NodeId, SessionId, SignInId, StoreEpoch, UserId,
+};
 pub use member::{Member, Membership, Role};
-pub use message::{Draft, Message, Reaction};
-pub use presence::{Presence, Status};
-pub use row::{Mine, Row, Unread};
+pub use message::{Draft, Emoji, Message, Reaction};
+#[cfg(feature = "openapi")]
+pub(crate) use presence::lasting_availability;
+pub use presence::{Availability, Presence, Status};
+pub use row::{Mine, MineChanges, Notify, Row, Unread};
 pub use time::Timestamp;
-pub use user::Profile;
+pub use user::{Profile, Settings};
 
 /// The place of an entry in the log of its conversation: 1, 2, 3 … without holes.
 ///

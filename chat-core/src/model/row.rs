@@ -9,6 +9,7 @@ use super::{Conversation, Role, Seq};
 /// A row replaces an older one of the same conversation when neither `conversation.head_seq` nor `me.rev` went
 /// backwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Row {
     /// What everybody sees.
     pub conversation: Conversation,
@@ -28,6 +29,7 @@ impl Row {
 
 /// The private half of a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Mine {
     /// My role.
     pub role: Role,
@@ -41,10 +43,70 @@ pub struct Mine {
     pub muted: bool,
     /// Out of sight.
     pub archived: bool,
+    /// What of it makes itself heard.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    #[serde(default)]
+    pub notify: Notify,
+    /// The first entry of the log that I can see; 1 for all.
+    pub history_from: Seq,
+}
+
+/// What of a conversation makes itself heard, where it is not muted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Notify {
+    /// Every message.
+    #[default]
+    All,
+    /// Messages that call me by name.
+    Mentions,
+    /// Nothing.
+    Nothing,
+}
+
+/// Changes to my own settings of a conversation; what is absent stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct MineChanges {
+    /// Keep it on top of the list.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "crate::protocol::rest::present"
+    )]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub pinned: Option<bool>,
+    /// Make no noise.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "crate::protocol::rest::present"
+    )]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub muted: Option<bool>,
+    /// Put it out of sight.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "crate::protocol::rest::present"
+    )]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub archived: Option<bool>,
+    /// What makes itself heard.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "crate::protocol::rest::present"
+    )]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub notify: Option<Notify>,
 }
 
 /// How much I have not read: messages after my cursor that are not mine and not deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Unread {
     /// How many; exact up to [`Unread::CAP`].
     pub count: u64,

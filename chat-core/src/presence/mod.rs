@@ -1,14 +1,17 @@
 //! Who is there: users by their sessions, with a grace for broken connections, and when they were last seen.
 
+mod there;
+
 use std::{mem, sync::Arc};
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use self::there::There;
 use crate::{
     inbox::Inbox,
     limits::Limits,
-    model::{Presence, Status, Timestamp, UserId},
+    model::{Presence, Settings, Status, Timestamp, UserId},
     source::{HashMap, HashSet},
     store::{AnyStore, StoreError},
 };
@@ -23,19 +26,33 @@ pub(crate) struct Presences {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Those who are there, or whose grace has not run out.
+    /// Those who are there, or whose grace has not run out; the invisible too.
     there: HashMap<UserId, There>,
-    watchers: HashMap<UserId, Vec<Arc<Inbox>>>,
+    watched: HashMap<UserId, Watched>,
     /// Last-seen times that the store has not got yet.
     unsaved: HashMap<UserId, Timestamp>,
     touched: Option<Instant>,
+    /// How many changes of settings were heard of.
+    settings_seen: u64,
+    /// How many blocks were heard of.
+    blocks_seen: u64,
 }
 
+/// Who is told of a user.
 #[derive(Debug, Default)]
-struct There {
-    sessions: usize,
-    /// The last session broke off at this time; the grace ends at that instant.
-    leaving: Option<(Timestamp, Instant)>,
+struct Watched {
+    by: Vec<Arc<Inbox>>,
+    /// Whom the user has blocked meanwhile.
+    hidden_from: HashSet<UserId>,
+}
+
+/// How those see a user whom the user has blocked.
+pub(crate) const fn hidden(user_id: UserId) -> Presence {
+    Presence {
+        user_id,
+        status: Status::Offline,
+        last_seen_at: None,
+    }
 }
 
 impl Presences {
@@ -47,66 +64,110 @@ impl Presences {
         }
     }
 
-    /// One more session of this user.
-    pub(crate) fn connected(&self, user: UserId) {
+    /// To be asked before settings are read from the store: see [`connected`](Self::connected).
+    pub(crate) fn settings_seen(&self) -> u64 {
+        self.state.lock().settings_seen
+    }
+
+    /// One more session of this user, whose settings were read `as_of` then. If settings have changed since, they are to be
+    /// read again, and this was nothing.
+    pub(crate) fn connected(&self, user: UserId, settings: Settings, as_of: u64) -> bool {
         let mut state = self.state.lock();
-        let is_news = !state.there.contains_key(&user);
-        let there = state.there.entry(user).or_default();
-        there.sessions += 1;
-        there.leaving = None;
-        if is_news {
-            state.announce(Presence {
-                user_id: user,
-                status: Status::Online,
-                last_seen_at: None,
-            });
+        if state.settings_seen != as_of {
+            return false;
         }
+        state.change(user, Some(settings), |there| {
+            there.settings = settings;
+            there.connect();
+        });
+        true
     }
 
     /// One session less; after a goodbye the user is offline at once, else when the grace has run out.
-    pub(crate) fn disconnected(&self, user: UserId, said_goodbye: bool) {
-        let mut state = self.state.lock();
-        let Some(there) = state.there.get_mut(&user) else {
-            return;
-        };
-        there.sessions = there.sessions.saturating_sub(1);
+    pub(crate) fn disconnected(&self, user: UserId, idle: bool, said_goodbye: bool) {
         #[cfg(test)]
         if crate::simulation::bug::active(crate::simulation::bug::Bug::GhostPresence) {
             return;
         }
-        if there.sessions > 0 {
+        let grace_ends = Instant::now() + self.limits.presence_grace;
+        self.state.lock().change(user, None, |there| {
+            if said_goodbye {
+                there.say_goodbye(idle);
+            } else {
+                there.break_off(idle, grace_ends);
+            }
+        });
+    }
+
+    /// Nobody sits at one of the user's devices from here on, or somebody does again.
+    pub(crate) fn set_idle(&self, user: UserId, idle: bool) {
+        let mut state = self.state.lock();
+        state.change(user, None, |there| there.set_idle(idle));
+    }
+
+    /// What this user lets others know is this from here on.
+    pub(crate) fn set_settings(&self, user: UserId, settings: Settings) {
+        let mut state = self.state.lock();
+        state.settings_seen += 1;
+        state.change(user, None, |there| there.settings = settings);
+    }
+
+    /// What a connected user lets others know.
+    pub(crate) fn settings(&self, user: UserId) -> Settings {
+        let state = self.state.lock();
+        let there = state.there.get(&user);
+        there.map(|there| there.settings).unwrap_or_default()
+    }
+
+    /// Lets one who watches this user see them as offline from here on; or no longer, from the next change on.
+    pub(crate) fn set_hidden(&self, user: UserId, viewer: UserId, is_hidden: bool) {
+        let mut state = self.state.lock();
+        state.blocks_seen += 1;
+        let Some(watched) = state.watched.get_mut(&user) else {
+            return;
+        };
+        if !is_hidden {
+            watched.hidden_from.remove(&viewer);
             return;
         }
-        let now = Timestamp::now();
-        if said_goodbye {
-            state.leave(user, now);
-        } else {
-            there.leaving = Some((now, Instant::now() + self.limits.presence_grace));
+        for inbox in watched.by.iter().filter(|it| it.user_id == viewer) {
+            inbox.presence_changed(hidden(user));
+            watched.hidden_from.insert(viewer);
         }
     }
 
-    /// Tells this session of each change of the user's presence.
-    pub(crate) fn watch(&self, user: UserId, inbox: &Arc<Inbox>) {
-        self.state
-            .lock()
-            .watchers
-            .entry(user)
-            .or_default()
-            .push(Arc::clone(inbox));
+    /// To be asked before it is read from the store who has blocked whom: see [`watch`](Self::watch).
+    pub(crate) fn blocks_seen(&self) -> u64 {
+        self.state.lock().blocks_seen
+    }
+
+    /// Tells this session of each change of these users' presence. None of them has blocked the session's user, as was read
+    /// `as_of` then; if somebody has blocked somebody since, that is to be read again, and this was nothing.
+    pub(crate) fn watch(&self, users: &[UserId], inbox: &Arc<Inbox>, as_of: u64) -> bool {
+        let mut state = self.state.lock();
+        if state.blocks_seen != as_of {
+            return false;
+        }
+        for user in users {
+            let watched = state.watched.entry(*user).or_default();
+            watched.hidden_from.remove(&inbox.user_id);
+            watched.by.push(Arc::clone(inbox));
+        }
+        true
     }
 
     /// The opposite of [`watch`](Self::watch).
     pub(crate) fn unwatch(&self, user: UserId, inbox: &Arc<Inbox>) {
         let mut state = self.state.lock();
-        if let Some(watchers) = state.watchers.get_mut(&user) {
-            watchers.retain(|other| !Arc::ptr_eq(other, inbox));
-            if watchers.is_empty() {
-                state.watchers.remove(&user);
+        if let Some(watched) = state.watched.get_mut(&user) {
+            watched.by.retain(|other| !Arc::ptr_eq(other, inbox));
+            if watched.by.is_empty() {
+                state.watched.remove(&user);
             }
         }
     }
 
-    /// The presence of these users now.
+    /// The presence of these users now, as those see it who are not blocked.
     pub(crate) async fn of(&self, users: &[UserId]) -> Result<Vec<Presence>, StoreError> {
         let absent = self.absent(users);
         let seen: HashMap<_, _> = match absent.as_slice() {
@@ -120,10 +181,17 @@ impl Presences {
             .collect())
     }
 
+    /// How many users are there.
+    pub(crate) fn count(&self) -> u64 {
+        self.state.lock().there.len() as u64
+    }
+
     fn absent(&self, users: &[UserId]) -> Vec<UserId> {
         let state = self.state.lock();
-        let absent = users.iter().filter(|user| !state.there.contains_key(user));
-        absent.copied().collect()
+        let absent = users.iter().copied();
+        absent
+            .filter(|user| state.status(*user) == Status::Offline)
+            .collect()
     }
 
     /// What time brings: ends graces, and notes when those who are there were seen. To be called several times a second.
@@ -136,15 +204,9 @@ impl Presences {
         {
             state.touched = Some(Instant::now());
             let now = Timestamp::now();
-            let connected: Vec<_> = state
-                .there
-                .iter()
-                .filter(|(_, t)| t.sessions > 0)
-                .map(|(user, _)| *user)
-                .collect();
-            state
-                .unsaved
-                .extend(connected.into_iter().map(|user| (user, now)));
+            let State { there, unsaved, .. } = &mut *state;
+            let seen = there.iter().filter(|(_, there)| there.is_seen());
+            unsaved.extend(seen.map(|(user, _)| (*user, now)));
         }
     }
 
@@ -152,10 +214,9 @@ impl Presences {
     pub(crate) async fn leave_all(&self) -> Result<(), StoreError> {
         {
             let mut state = self.state.lock();
-            let (now, users): (_, HashSet<_>) =
-                (Timestamp::now(), state.there.keys().copied().collect());
+            let users: Vec<_> = state.there.keys().copied().collect();
             for user in users {
-                state.leave(user, now);
+                state.leave(user);
             }
         }
         self.save().await
@@ -185,54 +246,80 @@ impl Presences {
 }
 
 impl State {
+    fn status(&self, user: UserId) -> Status {
+        self.there.get(&user).map_or(Status::Offline, There::status)
+    }
+
+    /// How the user is seen, if the store last saw them then.
     fn presence(&self, user_id: UserId, stored: Option<Timestamp>) -> Presence {
-        if self.there.contains_key(&user_id) {
-            return Presence {
-                user_id,
-                status: Status::Online,
-                last_seen_at: None,
-            };
-        }
-        let last_seen_at = stored.max(self.unsaved.get(&user_id).copied());
+        let status = self.status(user_id);
+        let last_seen_at = match status {
+            Status::Offline => stored.max(self.unsaved.get(&user_id).copied()),
+            _ => None,
+        };
         Presence {
             user_id,
-            status: Status::Offline,
+            status,
             last_seen_at,
         }
     }
 
-    fn leave(&mut self, user: UserId, at: Timestamp) {
-        self.there.remove(&user);
-        self.unsaved.insert(user, at);
-        self.announce(Presence {
-            user_id: user,
-            status: Status::Offline,
-            last_seen_at: Some(at),
+    /// Changes something of a user who is there (or who comes, with these settings), and tells those who watch, if it is
+    /// anything that they see.
+    fn change(
+        &mut self,
+        user: UserId,
+        newcomer: Option<Settings>,
+        change: impl FnOnce(&mut There),
+    ) {
+        let before = self.status(user);
+        if let Some(settings) = newcomer {
+            let new = || There::new(settings);
+            self.there.entry(user).or_insert_with(new);
+        }
+        let Some(there) = self.there.get_mut(&user) else {
+            return;
+        };
+        let seen_until = there.seen_until();
+        change(there);
+        if there.is_gone() {
+            self.there.remove(&user);
+        }
+        let after = self.status(user);
+        if before == after {
+            return;
+        }
+        if after == Status::Offline {
+            // Becoming invisible and leaving look the same from here on.
+            self.unsaved.insert(user, seen_until);
+        }
+        self.announce(self.presence(user, None));
+    }
+
+    fn leave(&mut self, user: UserId) {
+        self.change(user, None, |there| {
+            *there = There::new(there.settings);
         });
     }
 
     fn end_graces(&mut self) {
         let now = Instant::now();
-        let over = |there: &There| {
-            there
-                .leaving
-                .filter(|(_, until)| *until <= now)
-                .map(|(at, _)| at)
-        };
-        let gone: Vec<_> = self
-            .there
-            .iter()
-            .filter_map(|(user, there)| Some((*user, over(there)?)))
-            .collect();
-        for (user, at) in gone {
-            self.leave(user, at);
+        let over = self.there.iter().filter(|(_, it)| it.is_grace_over(now));
+        let over: Vec<_> = over.map(|(user, _)| *user).collect();
+        for user in over {
+            self.change(user, None, There::end_grace);
         }
     }
 
     /// Said under the lock, so that two changes reach a watcher in the order in which they happened.
     fn announce(&self, presence: Presence) {
-        for inbox in self.watchers.get(&presence.user_id).into_iter().flatten() {
-            inbox.presence_changed(presence);
+        let Some(watched) = self.watched.get(&presence.user_id) else {
+            return;
+        };
+        for inbox in &watched.by {
+            if watched.hidden_from.is_empty() || !watched.hidden_from.contains(&inbox.user_id) {
+                inbox.presence_changed(presence);
+            }
         }
     }
 }

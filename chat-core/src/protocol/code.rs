@@ -61,6 +61,66 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Every code that a server of this version sends.
+    pub const ALL: [Self; 24] = [
+        Self::Malformed,
+        Self::Invalid,
+        Self::UnknownField,
+        Self::UnknownType,
+        Self::Unauthenticated,
+        Self::TokenExpired,
+        Self::WrongCredentials,
+        Self::RefreshReused,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::UnsupportedMediaType,
+        Self::TooLarge,
+        Self::UsernameTaken,
+        Self::ClientIdReused,
+        Self::Refused,
+        Self::Conflict,
+        Self::LimitExceeded,
+        Self::RateLimited,
+        Self::RegistrationClosed,
+        Self::Unavailable,
+        Self::ShuttingDown,
+        Self::Timeout,
+        Self::Internal,
+    ];
+
+    /// The code on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Invalid => "invalid",
+            Self::UnknownField => "unknown_field",
+            Self::UnknownType => "unknown_type",
+            Self::Unauthenticated => "unauthenticated",
+            Self::TokenExpired => "token_expired",
+            Self::WrongCredentials => "wrong_credentials",
+            Self::RefreshReused => "refresh_reused",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::TooLarge => "too_large",
+            Self::UsernameTaken => "username_taken",
+            Self::ClientIdReused => "client_id_reused",
+            Self::Refused => "refused",
+            Self::Conflict => "conflict",
+            Self::LimitExceeded => "limit_exceeded",
+            Self::RateLimited => "rate_limited",
+            Self::RegistrationClosed => "registration_closed",
+            Self::Unavailable => "unavailable",
+            Self::ShuttingDown => "shutting_down",
+            Self::Timeout => "timeout",
+            Self::Internal => "internal",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// Whether the same request may succeed later, unchanged.
     #[must_use]
     pub const fn retryable(self) -> bool {
@@ -132,7 +192,94 @@ impl ErrorCode {
             Self::Unknown => "Unknown error",
         }
     }
+
+    /// What whoever meets it is to do.
+    #[must_use]
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::Malformed => {
+                "Send what the call takes: `detail` says what could not be read, and `errors` where. It is a fault of the client."
+            }
+            Self::Invalid => {
+                "Change the value: `errors` names the fields and what is wrong with each. Show it to whoever typed it."
+            }
+            Self::UnknownField => {
+                "Leave out the field or parameter that `detail` names. It may be misspelt, or of a newer version of the protocol."
+            }
+            Self::UnknownType => {
+                "Send only the commands that `detail` lists. This one may be of a newer version of the protocol."
+            }
+            Self::Unauthenticated => {
+                "Sign in, and send the access token as `Authorization: Bearer`, or in the first frame of a socket."
+            }
+            Self::TokenExpired => "Get a new access token from `/auth/refresh`, then try again.",
+            Self::WrongCredentials => {
+                "Ask for the user name and the password again. Which of them is wrong is not said."
+            }
+            Self::RefreshReused => {
+                "Sign in again: this sign-in is void. If it was not your own client that used the token twice, somebody else has it."
+            }
+            Self::Forbidden => {
+                "Do not try again: your role does not permit it, or the page's origin is not allowed. Somebody with a higher role, or the operator, can."
+            }
+            Self::NotFound => {
+                "Forget it: it does not exist, no longer exists, or is not for you to see; the three are not told apart."
+            }
+            Self::MethodNotAllowed => "Use one of the methods in the `Allow` header.",
+            Self::UnsupportedMediaType => {
+                "Send the body as `Content-Type: application/json`, without `Content-Encoding`."
+            }
+            Self::TooLarge => {
+                "Send less: `detail` has the limit. A longer text can be sent in parts."
+            }
+            Self::UsernameTaken => "Choose another user name.",
+            Self::ClientIdReused => {
+                "Choose a new `client_id` for a new message. The message that was accepted under this one stands."
+            }
+            Self::Refused => "Change the text: `detail` has the reason of whoever runs this chat.",
+            Self::Conflict => {
+                "Do first what `detail` says: appoint another owner, lift the ban, unblock the user. Or let it be, if it cannot be here at all."
+            }
+            Self::LimitExceeded => {
+                "Give back something of the kind that `detail` names, or ask for less."
+            }
+            Self::RateLimited => {
+                "Wait for `retry_after_ms`, over REST also in `Retry-After`, then try again, and more slowly. A socket that goes on regardless is closed with 4529."
+            }
+            Self::RegistrationClosed => "Ask the operator for an account.",
+            Self::Unavailable => {
+                "Try again after `Retry-After`, with growing pauses. Nothing is lost, but it is not known whether a change took effect: a message is sent again with the same `client_id`, everything else can simply be repeated."
+            }
+            Self::ShuttingDown => {
+                "Connect again; another node, or this one in a moment, takes over."
+            }
+            Self::Timeout => "Send the request again, in one go.",
+            Self::Internal => {
+                "Try again once; if it stays, tell the operator the `request_id`, under which the server's log says more."
+            }
+            Self::Unknown => {
+                "Go by the `status`: this version of the client does not know the code."
+            }
+        }
+    }
 }
+
+/// The codes as they are sent; what only stands for later ones is not among them.
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for ErrorCode {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some(
+                "What went wrong, for programs; the same over REST and the socket. More may come: go by the `status` then.",
+            ))
+            .enum_values(Some(Self::ALL.map(Self::as_str)))
+            .into()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for ErrorCode {}
 
 /// Why a socket was closed, and so whether the client should come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -167,6 +314,23 @@ pub enum CloseCode {
 }
 
 impl CloseCode {
+    /// Every code that a server of this version closes with, besides 1000 in answer to a goodbye.
+    pub const ALL: [Self; 13] = [
+        Self::Draining,
+        Self::ProtocolError,
+        Self::Unsupported,
+        Self::InvalidText,
+        Self::PolicyViolation,
+        Self::TooBig,
+        Self::Internal,
+        Self::TokenExpired,
+        Self::Idle,
+        Self::Unauthenticated,
+        Self::Malformed,
+        Self::Revoked,
+        Self::TooManyRequests,
+    ];
+
     /// The number on the wire.
     #[must_use]
     pub const fn as_u16(self) -> u16 {
@@ -191,5 +355,19 @@ impl CloseCode {
     #[must_use]
     pub const fn may_reconnect(code: u16) -> bool {
         !matches!(code, 4500..=4999)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_written_as_it_is_called() {
+        for code in ErrorCode::ALL {
+            let written = serde_json::to_value(code).unwrap();
+            assert_eq!(written, code.as_str());
+            assert_eq!(serde_json::from_value::<ErrorCode>(written).unwrap(), code);
+        }
     }
 }

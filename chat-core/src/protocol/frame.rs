@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 
 use super::{ErrorCode, Problem};
 use crate::model::{
-    ClientId, ConversationId, Entry, Message, MessageId, NodeId, Presence, Row, Seq, SessionId,
-    StoreEpoch, UserId,
+    Availability, ClientId, ConversationId, Entry, Message, MessageId, NodeId, Presence, Row, Seq,
+    SessionId, StoreEpoch, UserId,
 };
 
 /// What a client sends: a command and, if it wants to tell the answers apart, a `ref`.
@@ -66,6 +66,16 @@ pub enum ClientCommand {
         conversation_id: ConversationId,
         /// Up to where.
         seq: Seq,
+        /// Sets it back to there instead, on purpose.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unread: bool,
+    },
+    /// Says that this device has the log up to here: what others see as delivered.
+    MarkDelivered {
+        /// Where.
+        conversation_id: ConversationId,
+        /// Up to where.
+        seq: Seq,
     },
     /// I am typing; to be repeated every 4 s while I do.
     TypingStart {
@@ -82,20 +92,28 @@ pub enum ClientCommand {
         /// At most 200, who share a conversation with me.
         user_ids: Vec<UserId>,
     },
+    /// How I want to be seen.
+    SetPresence {
+        /// As what.
+        status: Availability,
+    },
     /// Are you there?
     Ping {},
 }
 
 impl ClientCommand {
-    const TYPES: [&str; 9] = [
+    /// Every `type` that a command can have on the wire.
+    pub const TYPES: [&str; 11] = [
         "authenticate",
         "join_conversation",
         "leave_conversation",
         "send_message",
         "mark_read",
+        "mark_delivered",
         "typing_start",
         "typing_stop",
         "watch_presence",
+        "set_presence",
         "ping",
     ];
 }
@@ -260,6 +278,16 @@ pub enum Signal {
         /// Up to where.
         seq: Seq,
     },
+    /// A device of somebody has the log up to here. Class: state. Told where `read` is told; who has read up to somewhere
+    /// has it up to there, and that is not followed by this.
+    Delivered {
+        /// Where.
+        conversation_id: ConversationId,
+        /// Whose.
+        user_id: UserId,
+        /// Up to where.
+        seq: Seq,
+    },
     /// A watched user's presence is now this. Class: state.
     Presence(Presence),
     /// Who is typing now: the whole set. Class: ephemeral.
@@ -284,13 +312,15 @@ pub enum Signal {
 }
 
 impl Signal {
-    const TYPES: [&str; 10] = [
+    /// Every `type` that a signal can have on the wire.
+    pub const TYPES: [&str; 11] = [
         "hello",
         "ack",
         "error",
         "conversation_updated",
         "conversation_removed",
         "read",
+        "delivered",
         "presence",
         "typing",
         "resync",
@@ -304,6 +334,10 @@ pub struct Ack {
     /// `join_conversation`: the head of the log at this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head_seq: Option<Seq>,
+    /// `join_conversation`: the log is served after this place. It is `after_seq`, unless that lies before what I can see:
+    /// then it is the place before the first entry that I can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_seq: Option<Seq>,
     /// `join_conversation`: the cursor was too far behind; live starts at `head_seq`, page up to it with REST.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset: Option<bool>,
@@ -319,6 +353,8 @@ pub struct Hello {
     pub session_id: SessionId,
     /// Who it is authenticated as.
     pub user_id: UserId,
+    /// How I am seen while I am connected.
+    pub availability: Availability,
     /// The node it is connected to.
     pub node_id: NodeId,
     /// The life of the store: cursors of another one are void.

@@ -6,8 +6,9 @@ use super::ErrorCode;
 
 /// An `application/problem+json` object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
-    /// A URI that names the kind of problem.
+    /// A URI that names the kind of problem, and where a person can read about it, relative to the server.
     #[serde(rename = "type")]
     pub kind: String,
     /// The kind in words.
@@ -33,6 +34,7 @@ pub struct Problem {
 
 /// What is wrong with one field of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldError {
     /// Which.
     pub field: String,
@@ -46,12 +48,8 @@ impl Problem {
     /// A problem of this kind, with what to say about this occurrence.
     #[must_use]
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        let name = serde_json::to_value(code)
-            .ok()
-            .and_then(|v| v.as_str().map(str::to_owned))
-            .unwrap_or_default();
         Self {
-            kind: format!("urn:chat:problem:{name}"),
+            kind: format!("/docs/errors#{}", code.as_str()),
             title: code.title().to_owned(),
             status: code.status(),
             detail: detail.into(),

@@ -82,6 +82,8 @@ impl Session {
             self.signals.rows.remove(conversation_id);
             if let Some(row) = row {
                 self.tell_row(row, looked_up.as_of);
+            } else if self.is_reading_the_end_of(conversation_id) {
+                // Told of with the last entry.
             } else {
                 // The store knows before the entry that says so has come here.
                 self.leave(conversation_id);
@@ -120,6 +122,12 @@ impl Session {
                 self.tell_row(row, as_of);
             }
         }
+    }
+
+    /// The conversation was deleted, and its last entries are on their way.
+    fn is_reading_the_end_of(&self, conversation: ConversationId) -> bool {
+        let joined = self.joined.get(&conversation);
+        joined.is_some_and(|it| it.room.is_over() && !it.is_detached())
     }
 
     /// Whoever was removed and added again while nothing was told does not follow any more, and has to join anew.

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     error::Error,
-    model::{Change, ClientId, Entry, Message, Seq, UserId},
+    model::{ClientId, Entry, Message, Seq, UserId},
     source::HashMap,
     store::{Act, Committed, MemoryStore, MessageLog, Refusal, Write},
 };
@@ -29,6 +29,10 @@ pub(crate) enum Bug {
     DoubleUnread,
     /// Whoever breaks off stays online.
     GhostPresence,
+    /// What happens to earlier messages is shown to those who may not see them.
+    HiddenLeak,
+    /// Nobody hears that a read cursor was set back.
+    MarkUnreadLost,
 }
 
 thread_local! {
@@ -102,38 +106,28 @@ pub(crate) fn resume_after(cursor: Seq) -> Seq {
     cursor + Seq::from(active(Bug::ResumeOffByOne))
 }
 
+/// [`Bug::HiddenLeak`]: from where on a reader is shown what happens to messages.
+pub(crate) fn show_everything(history_from: Seq) -> Seq {
+    if active(Bug::HiddenLeak) {
+        0
+    } else {
+        history_from
+    }
+}
+
 /// The entries that these writes will most likely become.
 fn foresee(writes: &[Write]) -> Vec<Option<Entry>> {
     let log = LOG.take();
     let mut heads = HashMap::default();
     let mut entry = |write: &Write| {
-        let Act::Send { id, draft } = &write.act else {
+        let Act::Send { id, draft, .. } = &write.act else {
             return None;
         };
         let conversation_id = write.conversation_id;
         let known = log.as_ref()?.head(conversation_id).now_or_never()?.ok()??;
         let head = heads.entry(conversation_id).or_insert(known);
         *head += 1;
-        let message = Message {
-            id: *id,
-            conversation_id,
-            seq: *head,
-            sender_id: write.author,
-            client_id: draft.client_id,
-            body: draft.body.clone(),
-            reply_to: draft.reply_to,
-            mentions: Vec::new(),
-            reactions: Vec::new(),
-            created_at: write.at,
-            edited_at: None,
-            deleted_at: None,
-        };
-        Some(Entry {
-            conversation_id,
-            seq: *head,
-            at: write.at,
-            change: Change::NewMessage { message },
-        })
+        Some(Entry::of_message(&Message::new(write, *id, *head, draft)))
     };
     let foreseen = writes.iter().map(&mut entry).collect();
     LOG.set(log);

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::{
+    device::App,
     history::{History, Promise},
     script::Script,
     store::at_once,
     world::OpenSession,
 };
 use crate::{
-    model::{ConversationId, Entry, Row, Seq, Status, Unread, UserId},
-    store::{ConversationStore, MemoryStore, MessageLog},
+    model::{Availability, ConversationId, Entry, Message, Row, Seq, Status, Unread, UserId},
+    store::{Around, ConversationStore, MemoryStore, MessageLog, UserStore},
 };
 
 impl Script {
@@ -58,14 +59,23 @@ impl Script {
             let app = device.app.lock();
             let listed = self.world.listed(device.user);
             for conversation in &listed {
-                let (head, cursor) = (self.head(*conversation), app.cursors.get(conversation));
+                let cursor = app.kept.cursors.get(conversation);
+                let head = self.head(*conversation);
                 if cursor != Some(&head) {
                     let what =
                         format!("{app} is at {cursor:?} of {conversation}, which has {head}");
                     self.world.violation(Promise::NoGap, what);
                 }
             }
+            self.check_messages(&app, device.user);
             let (mut seen, is) = (app.rows.clone(), self.rows(device.user));
+            if !self.world.everything_was_heard() || !self.world.losses_are_known() {
+                // Nothing is said any more where it was deleted, so nobody finds out.
+                let deleted = |id| {
+                    at_once(self.world.log.member_ids(id)).is_some_and(|(_, ids)| ids.is_empty())
+                };
+                seen.retain(|id, _| !deleted(*id));
+            }
             for row in seen.values_mut() {
                 // Names are the directory's, and who is there is looked at apart.
                 row.conversation.peer = None;
@@ -79,6 +89,26 @@ impl Script {
             }
         }
         self.check_presence();
+    }
+
+    /// What an application made of the log is what there is.
+    fn check_messages(&self, app: &App, user: UserId) {
+        let log = &self.world.log;
+        for conversation in self.world.listed(user) {
+            let Some(place) = at_once(log.membership(conversation, user)) else {
+                continue;
+            };
+            let from = place.history_from;
+            let is = at_once(log.messages(conversation, Around::Newest, from, usize::MAX));
+            let seen = app.kept.messages.get(&conversation);
+            for message in is {
+                let seen = seen.and_then(|seen| seen.get(&message.seq));
+                if seen != Some(&message) {
+                    let what = format!("{app} sees {seen:?}, and it is {message:?}");
+                    self.world.violation(Promise::NoGap, what);
+                }
+            }
+        }
     }
 
     /// What each session was served, whatever the client library makes of it.
@@ -114,8 +144,15 @@ impl Script {
             };
             for (user, told) in &app.presence {
                 let here = node_of(*user).contains(node);
-                if (told.status == Status::Online) != here {
-                    let what = format!("{app} on n{node} sees {told:?}, who is there: {here}");
+                let settings = at_once(self.world.log.settings(*user));
+                let status = match settings.availability {
+                    _ if !here => Status::Offline,
+                    Availability::Invisible => Status::Offline,
+                    Availability::Dnd => Status::Dnd,
+                    _ => Status::Online,
+                };
+                if told.status != status {
+                    let what = format!("{app} on n{node} sees {told:?}, who is {status:?}");
                     self.world.violation(Promise::Presence, what);
                 }
             }
@@ -149,8 +186,11 @@ impl Script {
             let id = row.conversation.id;
             let after = at_once(log.entries_after(id, row.me.read_seq, usize::MAX));
             let messages = after.iter().filter_map(Entry::message);
-            let unread = messages.filter(|message| message.sender_id != user).count();
-            row.unread = Unread::from_count(unread as u64, 0);
+            let others = |it: &&Message| it.sender_id != user && it.deleted_at.is_none();
+            let unread: Vec<_> = messages.filter(others).collect();
+            let calls_me = |it: &&&Message| it.mentions_everyone || it.mentions.contains(&user);
+            let mentions = unread.iter().filter(calls_me).count();
+            row.unread = Unread::from_count(unread.len() as u64, mentions as u64);
             (id, row)
         });
         rows.collect()
@@ -171,7 +211,8 @@ fn check_log_of(conversation: ConversationId, log: &MemoryStore, history: &mut H
             history.violation(Promise::OneEffect, what);
         }
         let wanted = history.attempts.get(&name);
-        if wanted.is_none_or(|attempt| attempt.draft.body != message.body) {
+        let is_changed = message.edited_at.is_some() || message.deleted_at.is_some();
+        if wanted.is_none_or(|it| it.draft.body != message.body && !is_changed) {
             let what = format!("nobody sent {message:?}");
             history.violation(Promise::OneEffect, what);
         }

@@ -25,7 +25,10 @@ use crate::{
         ClientError, Event, Link,
         simulated::{self, Ask},
     },
-    model::{ClientId, ConversationId, Draft, Presence, Row, Seq, Timestamp, UserId},
+    model::{
+        Change, ClientId, ConversationId, Draft, Entry, Message, Presence, Row, Seq, Timestamp,
+        UserId,
+    },
     protocol::rest::{Events, Page, RowChanges},
     store::RowPlace,
 };
@@ -106,13 +109,14 @@ impl Network {
 
 fn print_place(place: RowPlace) -> String {
     let (at, id) = (place.last_activity_at.as_millis(), place.id);
-    format!("{at} {id}")
+    format!("{} {at} {id}", place.pinned)
 }
 
 fn parse_place(text: &str) -> Option<RowPlace> {
-    let (at, id) = text.split_once(' ')?;
+    let (pinned, rest) = text.split_once(' ')?;
+    let (at, id) = rest.split_once(' ')?;
     Some(RowPlace {
-        pinned: false,
+        pinned: pinned.parse().ok()?,
         last_activity_at: Timestamp::from_millis(at.parse().ok()?),
         id: id.parse().ok()?,
     })
@@ -133,36 +137,51 @@ pub(super) struct Device {
 pub(super) struct App {
     world: Arc<World>,
     author: Author,
+    user: UserId,
     asks: mpsc::UnboundedSender<Ask>,
     pub(super) online: bool,
     pub(super) rows: BTreeMap<ConversationId, Row>,
-    /// Up to where it has read each log; kept when the application starts anew.
-    pub(super) cursors: BTreeMap<ConversationId, Seq>,
+    pub(super) kept: Kept,
     open: BTreeSet<ConversationId>,
-    pub(super) unsent: VecDeque<(ConversationId, Draft)>,
     /// As told on the present connection.
     pub(super) presence: BTreeMap<UserId, Presence>,
 }
 
+/// What is kept when an application starts anew.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept {
+    /// Up to where it has read each log.
+    pub(super) cursors: BTreeMap<ConversationId, Seq>,
+    /// The messages, as what it read has made them.
+    pub(super) messages: BTreeMap<ConversationId, BTreeMap<Seq, Message>>,
+    pub(super) unsent: VecDeque<(ConversationId, Draft)>,
+}
+
+impl Kept {
+    fn apply(&mut self, entry: &Entry) {
+        let messages = self.messages.entry(entry.conversation_id).or_default();
+        if let Some(message) = entry.message() {
+            messages.insert(message.seq, message.clone());
+        } else if let Some(message) = entry.about().and_then(|about| messages.get_mut(&about)) {
+            entry.apply_to(message);
+        }
+    }
+}
+
 impl Device {
     /// Starts an application, with what it kept of its former life.
-    pub(super) fn start(
-        world: &Arc<World>,
-        author: Author,
-        user: UserId,
-        cursors: BTreeMap<ConversationId, Seq>,
-        unsent: VecDeque<(ConversationId, Draft)>,
-    ) -> Self {
+    pub(super) fn start(world: &Arc<World>, author: Author, user: UserId, kept: Kept) -> Self {
         let (asks, asked) = mpsc::unbounded_channel();
+        let unsent = kept.unsent.clone();
         let app = Arc::new(Mutex::new(App {
             world: Arc::clone(world),
             author,
+            user,
             asks: asks.clone(),
             online: false,
             rows: BTreeMap::new(),
-            cursors,
+            kept,
             open: BTreeSet::new(),
-            unsent: unsent.clone(),
             presence: BTreeMap::new(),
         }));
         let network = Network {
@@ -198,7 +217,7 @@ impl Device {
             .history()
             .sends(self.author, self.user, conversation, &draft);
         let mut app = self.app.lock();
-        app.unsent.push_back((conversation, draft.clone()));
+        app.kept.unsent.push_back((conversation, draft.clone()));
         self.ask(Ask::Send(conversation, draft));
     }
 
@@ -237,8 +256,13 @@ impl App {
             } => self.list(rows, &gone, snapshot),
             Event::Entry(entry) => {
                 let name = self.to_string();
-                let cursor = self.cursors.entry(entry.conversation_id).or_default();
-                self.world.history().delivered(&name, *cursor, &entry);
+                self.kept.apply(&entry);
+                let cursors = &mut self.kept.cursors;
+                let cursor = cursors.entry(entry.conversation_id).or_default();
+                // With one's joining a history begins, whatever one had of an earlier one.
+                let begins = matches!(entry.change, Change::MemberJoined { user_id, .. } if user_id == self.user);
+                let before = if begins { entry.seq - 1 } else { *cursor };
+                self.world.history().delivered(&name, before, &entry);
                 *cursor = entry.seq;
             }
             Event::Sent(message) => {
@@ -293,14 +317,15 @@ impl App {
     fn open_what_is_listed(&mut self) {
         for id in self.rows.keys() {
             if self.open.insert(*id) {
-                let after = self.cursors.get(id).copied().unwrap_or(0);
+                let after = self.kept.cursors.get(id).copied().unwrap_or(0);
                 let _ = self.asks.send(Ask::Open(*id, after));
             }
         }
     }
 
     fn no_longer_waits(&mut self, client_id: ClientId) {
-        self.unsent
+        self.kept
+            .unsent
             .retain(|(_, draft)| draft.client_id != client_id);
     }
 }

@@ -164,7 +164,10 @@ impl Gateway {
                     match served {
                         Some(cursor) => {
                             let name = self.to_string();
-                            self.world.history().delivered(&name, cursor, &entry);
+                            let mut history = self.world.history();
+                            history.delivered(&name, cursor, &entry);
+                            history.served(&name, self.session.user_id(), &entry);
+                            drop(history);
                             self.set_served(entry.conversation_id, Some(entry.seq));
                         }
                         None => self.world.violation(
@@ -220,7 +223,7 @@ impl Gateway {
     fn check_what_is_held(&self) {
         let users = self.world.users.len();
         let conversations = self.world.listed(self.session.user_id()).len() + 4;
-        let keys = 2 * conversations + users + conversations * users;
+        let keys = 3 * conversations + users + 2 * conversations * users;
         let held = self.session.held();
         if held > keys {
             let what = format!("{self} reads nothing and holds {held} marks");
@@ -301,9 +304,21 @@ impl Gateway {
                 }));
                 None
             }
+            ClientCommand::MarkDelivered {
+                conversation_id,
+                seq,
+            } => {
+                let (chat, user) = (self.node.chat.clone(), self.session.user_id());
+                self.running = Some(Box::pin(async move {
+                    let done = chat.mark_delivered(user, conversation_id, seq).await;
+                    answer(reference, done.map(nothing))
+                }));
+                None
+            }
             ClientCommand::MarkRead {
                 conversation_id,
                 seq,
+                unread: false,
             } => {
                 let (chat, user) = (self.node.chat.clone(), self.session.user_id());
                 let world = Arc::clone(&self.world);
@@ -334,15 +349,13 @@ impl Gateway {
             Some(joined) => joined?,
             None => self.session.join(conversation, after).await?,
         };
-        let cursor = match after {
-            Some(after) if !joined.reset => after,
-            _ => joined.head_seq,
-        };
+        let cursor = joined.after_seq.unwrap_or(joined.head_seq);
         self.world
             .note(|| format!("{self} joins {conversation} after {cursor}"));
         self.set_served(conversation, Some(cursor));
         Ok(Ack {
             head_seq: Some(joined.head_seq),
+            after_seq: joined.after_seq,
             reset: Some(joined.reset),
             message: None,
         })
@@ -435,6 +448,11 @@ fn state_key(signal: &Signal) -> Option<String> {
             user_id,
             ..
         } => Some(format!("read {conversation_id} {user_id}")),
+        Signal::Delivered {
+            conversation_id,
+            user_id,
+            ..
+        } => Some(format!("delivered {conversation_id} {user_id}")),
         Signal::Presence(presence) => Some(format!("presence {}", presence.user_id)),
         Signal::Typing {
             conversation_id, ..
@@ -447,6 +465,7 @@ fn hello(session: &Session, epoch: StoreEpoch, world: &World) -> Hello {
     Hello {
         session_id: session.id(),
         user_id: session.user_id(),
+        availability: session.availability(),
         node_id: crate::model::NodeId::new(),
         epoch,
         server_version: "simulated".to_owned(),

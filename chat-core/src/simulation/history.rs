@@ -1,10 +1,16 @@
 //! What was seen during a run, judged as it is seen.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use tokio::time::Instant;
 
-use super::store::at_once;
+use super::{
+    sight::{Sight, agrees},
+    store::at_once,
+};
 use crate::{
     model::{ClientId, ConversationId, Draft, Entry, Message, Seq, UserId},
     store::{MemoryStore, MessageLog},
@@ -31,6 +37,8 @@ pub(super) enum Promise {
     InTime,
     /// G10: rows and their unread counts are what their definition says.
     Rows,
+    /// Nobody is shown what they may not see.
+    Sight,
     /// When nothing is wrong any more, everything comes to rest.
     Rest,
 }
@@ -69,6 +77,11 @@ pub(super) struct History {
     pub(super) order: BTreeMap<(Author, ConversationId), Vec<(UserId, ClientId)>>,
     /// The furthest read cursor that was acknowledged.
     pub(super) reads: BTreeMap<(ConversationId, UserId), Seq>,
+    /// Whose read cursors were set back at some time, perhaps.
+    set_back: BTreeSet<(ConversationId, UserId)>,
+    pub(super) sight: Sight,
+    /// Groups that their owner deletes some day.
+    pub(super) passing: Vec<ConversationId>,
     pub(super) deliveries: u64,
 }
 
@@ -84,6 +97,9 @@ impl History {
             attempts: BTreeMap::new(),
             order: BTreeMap::new(),
             reads: BTreeMap::new(),
+            set_back: BTreeSet::new(),
+            sight: Sight::default(),
+            passing: Vec::new(),
             deliveries: 0,
         }
     }
@@ -130,12 +146,8 @@ impl History {
     /// A sender learns that a message was accepted.
     pub(super) fn acknowledged(&mut self, message: &Message) {
         self.note(|| format!("acknowledged {}#{}", message.client_id, message.seq));
-        if self
-            .entry(message.conversation_id, message.seq)
-            .as_ref()
-            .and_then(Entry::message)
-            != Some(message)
-        {
+        let stored = self.entry(message.conversation_id, message.seq);
+        if !stored.is_some_and(|stored| agrees(&Entry::of_message(message), &stored)) {
             self.violation(
                 Promise::CommittedFirst,
                 format!("{message:?} was acknowledged, but is not what the log has there"),
@@ -168,8 +180,27 @@ impl History {
 
     /// A reader learns where their cursor is.
     pub(super) fn read(&mut self, conversation: ConversationId, user: UserId, seq: Seq) {
-        let known = self.reads.entry((conversation, user)).or_default();
-        *known = seq.max(*known);
+        if !self.set_back.contains(&(conversation, user)) {
+            let known = self.reads.entry((conversation, user)).or_default();
+            *known = seq.max(*known);
+        }
+    }
+
+    /// A reader sets their cursor back: where it is from here on depends on what comes first.
+    pub(super) fn sets_back(&mut self, conversation: ConversationId, user: UserId) {
+        self.set_back.insert((conversation, user));
+        self.reads.remove(&(conversation, user));
+    }
+
+    /// A session is given an entry.
+    pub(super) fn served(&mut self, to: &dyn fmt::Display, user: UserId, entry: &Entry) {
+        let Some(stored) = self.entry(entry.conversation_id, entry.seq) else {
+            return;
+        };
+        if !self.sight.allows(&self.log, user, entry, &stored) {
+            let what = format!("{to} must not see {entry:?}, which is {stored:?}");
+            self.violation(Promise::Sight, what);
+        }
     }
 
     /// Somebody is given an entry whose turn is after `cursor`.
@@ -184,7 +215,7 @@ impl History {
             self.violation(Promise::NoGap, what);
         }
         let stored = self.entry(entry.conversation_id, entry.seq);
-        if stored.as_ref() != Some(entry) {
+        if !stored.as_ref().is_some_and(|it| agrees(entry, it)) {
             let what = format!("{to} gets {entry:?}, the log has {stored:?}");
             self.violation(Promise::CommittedFirst, what);
         }

@@ -7,6 +7,7 @@
 //!
 //! `cargo test` runs 500 seeds. `CHAT_SIM_SEEDS=50000` runs more, `CHAT_SIM_SEED=1234` replays one and tells it.
 
+mod acts;
 pub(crate) mod bug;
 mod bus;
 mod check;
@@ -16,6 +17,7 @@ mod history;
 mod pipe;
 mod random;
 mod script;
+mod sight;
 mod store;
 mod world;
 
@@ -67,6 +69,7 @@ fn run(seed: u64, bug: Option<Bug>, watched: Watched) -> Outcome {
 
         world.heal().await;
         script.somebody_leaves();
+        script.settle_availabilities().await;
         script.rest().await;
         if world.losses_are_known() {
             script.check_acknowledged();
@@ -75,6 +78,9 @@ fn run(seed: u64, bug: Option<Bug>, watched: Watched) -> Outcome {
             }
         }
         script.say_something_everywhere().await;
+        // Rows that are on their way would hide that one is not told of.
+        sleep(Duration::from_secs(2)).await;
+        script.mark_something_unread().await;
         // G10: within two seconds after the last change.
         sleep(Duration::from_secs(2)).await;
         script.check_everybody();
@@ -218,5 +224,15 @@ mod bugs_are_caught {
     #[test]
     fn ghost_presence() {
         is_caught(Bug::GhostPresence, Promise::Presence);
+    }
+
+    #[test]
+    fn hidden_leak() {
+        is_caught(Bug::HiddenLeak, Promise::Sight);
+    }
+
+    #[test]
+    fn mark_unread_lost() {
+        is_caught(Bug::MarkUnreadLost, Promise::Rows);
     }
 }

@@ -1,6 +1,6 @@
 //! What happens in a run: people who chat, and everything that goes wrong meanwhile.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     task::JoinSet,
@@ -8,16 +8,16 @@ use tokio::{
 };
 
 use super::{
-    device::Device,
+    device::{Device, Kept},
     gateway::GiveUp,
     history::{Author, Promise},
     store::Weather,
     world::World,
 };
 use crate::{
-    Chat, Error,
+    Chat, Error, NewGroup,
     client::simulated::Ask,
-    model::{ClientId, ConversationId, Draft, Title, UserId},
+    model::{ClientId, ConversationId, Draft, History, Title, UserId},
     source::Simulated,
 };
 
@@ -33,15 +33,16 @@ pub(super) struct Script {
     pub(super) devices: Vec<Device>,
     /// Everybody belongs to this one, always.
     pub(super) lobby: ConversationId,
-    /// Its members come and go; the second user owns it.
-    side: ConversationId,
-    callers: JoinSet<()>,
+    /// Their members come and go, and see of the second one only what happens while they are there; the second user owns
+    /// both.
+    pub(super) coming_and_going: [ConversationId; 2],
+    pub(super) callers: JoinSet<()>,
     authors: Author,
     bodies: u64,
 }
 
 impl Script {
-    /// A few nodes, five people with seven devices, two groups and a direct conversation.
+    /// A few nodes, five people with seven devices, three groups and a direct conversation.
     pub(super) async fn begin(world: Arc<World>) -> Self {
         let count = 1 + world.random().below(3);
         world.nodes.lock().resize(count, None);
@@ -50,19 +51,26 @@ impl Script {
         }
         let users = world.users.clone();
         let chat = world.any_node().unwrap().chat;
-        let group = async |owner: usize, members: &[UserId]| {
+        let group = async |owner: usize, members: &[UserId], history: History| {
             let title = Title::try_from("group".to_owned()).unwrap();
-            let row = chat.create_group(users[owner], title, members.to_vec());
-            row.await.unwrap().conversation.id
+            let group = NewGroup {
+                history,
+                ..NewGroup::new(title, members.to_vec())
+            };
+            let row = chat.create_group(users[owner], group).await.unwrap();
+            let id = row.conversation.id;
+            world.history().sight.founded(id, history);
+            id
         };
-        let lobby = group(0, &users[1..]).await;
-        let side = group(1, &users[2..4]).await;
+        let lobby = group(0, &users[1..], History::Shared).await;
+        let side = group(1, &users[2..4], History::Shared).await;
+        let club = group(1, &users[2..4], History::FromJoin).await;
         chat.direct(users[0], users[1]).await.unwrap();
         let mut script = Self {
             world,
             devices: Vec::new(),
             lobby,
-            side,
+            coming_and_going: [side, club],
             callers: JoinSet::new(),
             authors: 0,
             bodies: 0,
@@ -76,12 +84,12 @@ impl Script {
     fn add_device(&mut self, user: UserId) {
         self.authors += 1;
         let world = &self.world;
-        let device = Device::start(world, self.authors, user, [].into(), VecDeque::new());
+        let device = Device::start(world, self.authors, user, Kept::default());
         self.devices.push(device);
     }
 
     pub(super) async fn play(&mut self, clock: &Simulated) {
-        let steps = 60 + self.world.random().below(60);
+        let steps = 45 + self.world.random().below(45);
         for _ in 0..steps {
             self.step(clock).await;
             let pause = self.pause();
@@ -100,7 +108,7 @@ impl Script {
     }
 
     async fn step(&mut self, clock: &Simulated) {
-        let kind = self.world.random().below(100);
+        let kind = self.world.random().below(120);
         match kind {
             0..30 => self.send_from_device(),
             30..45 => self.send_directly(),
@@ -114,7 +122,13 @@ impl Script {
             84..88 => self.start_node().await,
             88..95 => self.change_weather(),
             95..98 => self.part_or_rejoin(),
-            98.. => {
+            98..108 => self.change_message(),
+            108..110 => self.mark_unread(),
+            110..112 => self.change_settings(),
+            112..114 => self.change_availability(),
+            114..116 => self.change_group(),
+            116..118 => self.found_or_delete_group(),
+            118.. => {
                 let skew = self.world.random().millis(7_200_000);
                 let skew = i64::try_from(skew.as_millis()).unwrap() - 3_600_000;
                 clock.set_skew(skew);
@@ -129,13 +143,24 @@ impl Script {
     }
 
     fn draft(&mut self) -> Draft {
-        self.bodies += 1;
-        let long = "x".repeat(self.world.random().below(300));
         Draft {
             client_id: ClientId::new(),
-            body: format!("{} {long}", self.bodies),
+            body: self.text(),
             reply_to: None,
         }
+    }
+
+    /// Never twice the same; some of it calls somebody.
+    pub(super) fn text(&mut self) -> String {
+        self.bodies += 1;
+        let mut random = self.world.random();
+        let long = "x".repeat(random.below(300));
+        let call = match random.below(12) {
+            0..5 => " @everyone".to_owned(),
+            user @ 5..10 => format!(" @u{}", user - 5),
+            _ => String::new(),
+        };
+        format!("{:04}{call} {long}", self.bodies)
     }
 
     fn send_from_device(&mut self) {
@@ -177,7 +202,7 @@ impl Script {
         let directly = self.world.random().chance(50);
         let device = self.any_device();
         let user = device.user;
-        let cursors: Vec<_> = device.app.lock().cursors.clone().into_iter().collect();
+        let cursors: Vec<_> = device.app.lock().kept.cursors.clone().into_iter().collect();
         let Some((conversation, seq)) = self.world.random().pick(&cursors) else {
             return;
         };
@@ -199,25 +224,6 @@ impl Script {
     fn type_something(&self) {
         let typing = self.world.random().chance(70);
         self.any_device().ask(Ask::Typing(self.lobby, typing));
-    }
-
-    fn change_membership(&mut self) {
-        let (owner, side) = (self.world.users[1], self.side);
-        let add = self.world.random().chance(60);
-        let others = self.world.users[2..].to_vec();
-        let user = self.world.random().pick(&others).unwrap_or(owner);
-        let world = Arc::clone(&self.world);
-        self.callers.spawn(async move {
-            let done = attempt(&world, |chat| async move {
-                if add {
-                    chat.put_member(owner, side, user, None).await.map(drop)
-                } else {
-                    chat.remove_member(owner, side, user).await
-                }
-            })
-            .await;
-            world.note(|| format!("member {user} in: {add}: {done:?}"));
-        });
     }
 
     fn break_connection(&self) {
@@ -245,13 +251,10 @@ impl Script {
         let index = self.world.random().below(self.devices.len());
         let former = &self.devices[index];
         former.ask(Ask::Quit);
-        let (cursors, unsent) = {
-            let app = former.app.lock();
-            (app.cursors.clone(), app.unsent.clone())
-        };
+        let kept = former.app.lock().kept.clone();
         let (author, user) = (former.author, former.user);
         self.world.note(|| format!("device {author} starts anew"));
-        self.devices[index] = Device::start(&self.world, author, user, cursors, unsent);
+        self.devices[index] = Device::start(&self.world, author, user, kept);
     }
 
     fn kill_or_stop_node(&self) {
@@ -336,7 +339,7 @@ impl Script {
             while self.callers.try_join_next().is_some() {}
             let settled = self.devices.iter().all(|device| {
                 let app = device.app.lock();
-                app.online && app.unsent.is_empty() && !device.is_stuck()
+                app.online && app.kept.unsent.is_empty() && !device.is_stuck()
             });
             let sessions = self.connected();
             let mut devices: Vec<_> = self.devices.iter().map(|it| it.author).collect();
@@ -389,7 +392,10 @@ impl Script {
 }
 
 /// Tries a call at any node a few times; `None` if it is not known whether it took effect.
-async fn attempt<T, F>(world: &Arc<World>, call: impl Fn(Chat) -> F) -> Option<Result<T, Error>>
+pub(super) async fn attempt<T, F>(
+    world: &Arc<World>,
+    call: impl Fn(Chat) -> F,
+) -> Option<Result<T, Error>>
 where
     F: Future<Output = Result<T, Error>>,
 {

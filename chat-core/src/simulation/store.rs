@@ -9,10 +9,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::world::World;
 use crate::{
-    model::{ConversationId, Entry, Membership, Message, Seq, StoreEpoch, Timestamp, UserId},
+    model::{
+        ConversationId, Entry, Membership, Message, MessageId, Seq, Settings, StoreEpoch,
+        Timestamp, UserId,
+    },
     store::{
         Around, Committed, ConversationStore, GroupRows, MemoryStore, MessageLog, PresenceStore,
-        Refusal, RowPlace, StoreError, StoredRow, Write,
+        Refusal, RowPlace, Search, StoreError, StoredRow, UserStore, Write,
     },
 };
 
@@ -187,10 +190,44 @@ impl MessageLog for Line {
         &self,
         conversation: ConversationId,
         which: Around,
+        history_from: Seq,
         limit: usize,
     ) -> Result<Vec<Message>, StoreError> {
-        let messages = self.store().messages(conversation, which, limit);
+        let store = self.store();
+        let messages = store.messages(conversation, which, history_from, limit);
         self.call("messages", messages).await
+    }
+
+    async fn message(
+        &self,
+        conversation: ConversationId,
+        id: MessageId,
+    ) -> Result<Option<Message>, StoreError> {
+        let message = self.store().message(conversation, id);
+        self.call("message", message).await
+    }
+
+    async fn pinned(
+        &self,
+        conversation: ConversationId,
+        before: Seq,
+        history_from: Seq,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let store = self.store();
+        let pinned = store.pinned(conversation, before, history_from, limit);
+        self.call("pinned", pinned).await
+    }
+
+    async fn search(
+        &self,
+        user: UserId,
+        search: &Search,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let found = self.store().search(user, search, after, limit);
+        self.call("search", found).await
     }
 }
 
@@ -265,6 +302,27 @@ impl ConversationStore for Line {
         }))
     }
 
+    async fn readers(
+        &self,
+        conversation: ConversationId,
+        seq: Seq,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Membership>, StoreError> {
+        let readers = self.store().readers(conversation, seq, after, limit);
+        self.call("readers", readers).await
+    }
+
+    async fn banned(
+        &self,
+        conversation: ConversationId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let banned = self.store().banned(conversation, after, limit);
+        self.call("banned", banned).await
+    }
+
     async fn row_heads(&self, user: UserId) -> Result<Vec<(ConversationId, Seq, u64)>, StoreError> {
         let heads = self.call("row_heads", self.store().row_heads(user)).await?;
         Ok(self.any_order(heads, |head| *head))
@@ -292,6 +350,47 @@ impl PresenceStore for Line {
             .call("last_seen", self.store().last_seen(users))
             .await?;
         Ok(self.any_order(seen, |seen| *seen))
+    }
+}
+
+impl UserStore for Line {
+    async fn settings(&self, user: UserId) -> Result<Settings, StoreError> {
+        self.call("settings", self.store().settings(user)).await
+    }
+
+    async fn set_settings(&self, user: UserId, settings: Settings) -> Result<(), StoreError> {
+        self.call("set_settings", self.store().set_settings(user, settings))
+            .await
+    }
+
+    async fn set_blocked(
+        &self,
+        user: UserId,
+        other: UserId,
+        blocked: bool,
+    ) -> Result<bool, StoreError> {
+        let set = self.store().set_blocked(user, other, blocked);
+        self.call("set_blocked", set).await
+    }
+
+    async fn blocked_by(
+        &self,
+        user: UserId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let blocked = self.store().blocked_by(user, after, limit);
+        self.call("blocked_by", blocked).await
+    }
+
+    async fn blockers_of(
+        &self,
+        user: UserId,
+        others: &[UserId],
+    ) -> Result<Vec<UserId>, StoreError> {
+        let blockers = self.store().blockers_of(user, others);
+        let blockers = self.call("blockers_of", blockers).await?;
+        Ok(self.any_order(blockers, |user| *user))
     }
 }
 

@@ -22,9 +22,9 @@ use super::{
     store::{Line, Weather, at_once},
 };
 use crate::{
-    Chat, Limits,
-    model::{ConversationId, Seq, UserId},
-    store::{ConversationStore, MemoryStore},
+    Chat, Directory, Limits,
+    model::{ConversationId, Profile, Seq, UserId},
+    store::{ConversationStore, MemoryStore, StoreError},
 };
 
 /// Everything there is in a run.
@@ -155,6 +155,7 @@ impl World {
         let chat = loop {
             let port = self.wires.lock().connect(self, index, dead.clone());
             let builder = Chat::builder().store(line.clone()).bus(port);
+            let builder = builder.directory(Names(self.users.clone()));
             match builder.limits(self.limits.clone()).start().await {
                 Ok(chat) => break chat,
                 Err(_) => sleep(Duration::from_millis(100)).await,
@@ -219,6 +220,34 @@ impl World {
         let mut ids: Vec<_> = heads.into_iter().map(|(id, ..)| id).collect();
         ids.sort_unstable();
         ids
+    }
+}
+
+/// Everybody is called by their number.
+struct Names(Vec<UserId>);
+
+impl Names {
+    fn profile(&self, id: UserId) -> Option<Profile> {
+        let number = self.0.iter().position(|user| *user == id)?;
+        let name = format!("u{number}");
+        Some(Profile {
+            id,
+            username: name.clone(),
+            display_name: name,
+            presence: None,
+        })
+    }
+}
+
+impl Directory for Names {
+    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Profile>, StoreError> {
+        let known = users.iter().filter_map(|user| self.profile(*user));
+        Ok(known.collect())
+    }
+
+    async fn by_username(&self, names: &[String]) -> Result<Vec<Profile>, StoreError> {
+        let all = self.0.iter().filter_map(|user| self.profile(*user));
+        Ok(all.filter(|it| names.contains(&it.username)).collect())
     }
 }
 

@@ -4,11 +4,12 @@ use uuid::Uuid;
 
 use super::{
     StoreError, StoredRow,
-    decide::{Head, Place},
+    decide::{BodyDigest, Head, Place, StoredMessage},
 };
 use crate::model::{
-    Change, ClientId, Conversation, ConversationId, ConversationKind, Entry, Membership, Message,
-    MessageId, Mine, Role, Row, Seq, Timestamp, Unread, UserId,
+    Availability, Change, ClientId, Conversation, ConversationId, ConversationKind, Emoji, Entry,
+    History, Membership, Message, MessageId, Mine, Notify, Reaction, Role, Row, Seq, Settings,
+    Timestamp, Unread, UserId,
 };
 
 const NEW_MESSAGE: i64 = 0;
@@ -16,6 +17,18 @@ const MEMBER_JOINED: i64 = 1;
 const MEMBER_LEFT: i64 = 2;
 const MEMBER_ROLE: i64 = 3;
 const CONVERSATION_RENAMED: i64 = 4;
+const MESSAGE_EDITED: i64 = 5;
+const MESSAGE_DELETED: i64 = 6;
+const REACTION_ADDED: i64 = 7;
+const REACTION_REMOVED: i64 = 8;
+const MESSAGE_PINNED: i64 = 9;
+const MESSAGE_UNPINNED: i64 = 10;
+const CONVERSATION_TOPIC: i64 = 11;
+const CONVERSATION_HISTORY: i64 = 12;
+const CONVERSATION_DELETED: i64 = 13;
+
+/// The user that stands for everyone among those who are called by a message.
+pub(super) const EVERYONE: Uuid = Uuid::nil();
 
 pub(super) fn kind_code(kind: ConversationKind) -> i64 {
     match kind {
@@ -29,6 +42,30 @@ pub(super) fn role_code(role: Role) -> i64 {
         Role::Member => 0,
         Role::Admin => 1,
         Role::Owner => 2,
+    }
+}
+
+pub(super) fn history_code(history: History) -> i64 {
+    match history {
+        History::Shared => 0,
+        History::FromJoin => 1,
+    }
+}
+
+pub(super) fn notify_code(notify: Notify) -> i64 {
+    match notify {
+        Notify::All => 0,
+        Notify::Mentions => 1,
+        Notify::Nothing => 2,
+    }
+}
+
+/// `Idle`, which is a device's and not kept, is as `Online`.
+pub(super) fn availability_code(availability: Availability) -> i64 {
+    match availability {
+        Availability::Online | Availability::Idle => 0,
+        Availability::Dnd => 1,
+        Availability::Invisible => 2,
     }
 }
 
@@ -50,33 +87,81 @@ pub(super) struct EntryRecord<'e> {
     pub(super) kind: i64,
     pub(super) at: i64,
     pub(super) author_id: Uuid,
-    pub(super) message_id: Option<Uuid>,
-    pub(super) client_id: Option<Uuid>,
-    pub(super) body: Option<&'e str>,
-    pub(super) reply_to: Option<Uuid>,
     pub(super) user_id: Option<Uuid>,
     pub(super) role: Option<i64>,
+    /// A title or a topic.
     pub(super) title: Option<&'e str>,
+    pub(super) history: Option<i64>,
+    pub(super) banned: Option<bool>,
+    /// The earlier message that it changes.
+    pub(super) target_seq: Option<i64>,
+    pub(super) emoji: Option<&'e str>,
+    /// What makes it a message.
+    pub(super) message: Option<MessageRecord<'e>>,
+}
+
+/// The columns of a message that can change, and those that cannot, in a row of `chat_entries`.
+pub(super) struct MessageRecord<'m> {
+    pub(super) conversation_id: Uuid,
+    pub(super) seq: i64,
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(dead_code, reason = "in SQLite, mentions are stored from the message")
+    )]
+    pub(super) author_id: Uuid,
+    pub(super) message_id: Uuid,
+    pub(super) client_id: Uuid,
+    pub(super) body: &'m str,
+    pub(super) reply_to: Option<Uuid>,
+    pub(super) edited_at: Option<i64>,
+    pub(super) deleted_at: Option<i64>,
+    pub(super) pinned_at: Option<i64>,
+    pub(super) changed_seq: i64,
+    pub(super) sent_digest: Option<&'m [u8]>,
+    /// Their ids one after the other.
+    pub(super) mentions: Option<Vec<u8>>,
+    pub(super) mentions_everyone: bool,
+    /// JSON.
+    pub(super) reactions: Option<String>,
 }
 
 impl<'e> EntryRecord<'e> {
-    pub(super) fn new(entry: &'e Entry) -> Self {
-        let (kind, author) = match &entry.change {
+    /// `message`: of a new message, how the batch leaves it.
+    pub(super) fn new(entry: &'e Entry, message: Option<&'e StoredMessage>) -> Self {
+        let change = &entry.change;
+        let (kind, author) = match change {
             Change::NewMessage { message } => (NEW_MESSAGE, message.sender_id),
+            Change::MessageEdited { message } => (MESSAGE_EDITED, message.sender_id),
+            Change::MessageDeleted { by, .. } => (MESSAGE_DELETED, *by),
+            Change::ReactionAdded { user_id, .. } => (REACTION_ADDED, *user_id),
+            Change::ReactionRemoved { user_id, .. } => (REACTION_REMOVED, *user_id),
+            Change::MessagePinned { by, .. } => (MESSAGE_PINNED, *by),
+            Change::MessageUnpinned { by, .. } => (MESSAGE_UNPINNED, *by),
             Change::MemberJoined { by, .. } => (MEMBER_JOINED, *by),
             Change::MemberLeft { by, .. } => (MEMBER_LEFT, *by),
             Change::MemberRole { by, .. } => (MEMBER_ROLE, *by),
             Change::ConversationRenamed { by, .. } => (CONVERSATION_RENAMED, *by),
+            Change::ConversationTopic { by, .. } => (CONVERSATION_TOPIC, *by),
+            Change::ConversationHistory { by, .. } => (CONVERSATION_HISTORY, *by),
+            // What is hidden from a reader is in no store.
+            Change::ConversationDeleted { by } => (CONVERSATION_DELETED, *by),
+            Change::Hidden {} => (-1, UserId::from_uuid(EVERYONE)),
         };
-        let message = entry.message();
-        let (user, role) = match entry.change {
+        let (user, role) = match *change {
             Change::MemberJoined { user_id, role, .. }
             | Change::MemberRole { user_id, role, .. } => (Some(user_id), Some(role)),
             Change::MemberLeft { user_id, .. } => (Some(user_id), None),
             _ => (None, None),
         };
-        let title = match &entry.change {
+        let title = match change {
             Change::ConversationRenamed { title, .. } => Some(title.as_str()),
+            Change::ConversationTopic { topic, .. } => topic.as_deref(),
+            _ => None,
+        };
+        let emoji = match change {
+            Change::ReactionAdded { reaction, .. } | Change::ReactionRemoved { reaction, .. } => {
+                Some(reaction.emoji.as_str())
+            }
             _ => None,
         };
         Self {
@@ -85,17 +170,63 @@ impl<'e> EntryRecord<'e> {
             kind,
             at: entry.at.as_millis(),
             author_id: author.as_uuid(),
-            message_id: message.map(|message| message.id.as_uuid()),
-            client_id: message.map(|message| message.client_id.as_uuid()),
-            body: message.map(|message| message.body.as_str()),
-            reply_to: message
-                .and_then(|message| message.reply_to)
-                .map(MessageId::as_uuid),
             user_id: user.map(UserId::as_uuid),
             role: role.map(role_code),
             title,
+            history: match *change {
+                Change::ConversationHistory { history, .. } => Some(history_code(history)),
+                _ => None,
+            },
+            banned: match *change {
+                Change::MemberLeft { banned, .. } => Some(banned),
+                _ => None,
+            },
+            target_seq: entry.about().map(number),
+            emoji,
+            message: message.map(MessageRecord::new),
         }
     }
+}
+
+impl<'m> MessageRecord<'m> {
+    pub(super) fn new(stored: &'m StoredMessage) -> Self {
+        let message = &stored.message;
+        let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
+        let mentions = message.mentions.iter();
+        let mentions: Vec<u8> = mentions.flat_map(|id| id.as_uuid().into_bytes()).collect();
+        Self {
+            conversation_id: message.conversation_id.as_uuid(),
+            seq: number(message.seq),
+            author_id: message.sender_id.as_uuid(),
+            message_id: message.id.as_uuid(),
+            client_id: message.client_id.as_uuid(),
+            body: &message.body,
+            reply_to: message.reply_to.map(MessageId::as_uuid),
+            edited_at: millis(message.edited_at),
+            deleted_at: millis(message.deleted_at),
+            pinned_at: millis(message.pinned_at),
+            changed_seq: number(message.changed_seq),
+            sent_digest: stored.sent_digest.as_ref().map(BodyDigest::as_slice),
+            mentions: Some(mentions).filter(|mentions| !mentions.is_empty()),
+            mentions_everyone: message.mentions_everyone,
+            reactions: json_of(&message.reactions),
+        }
+    }
+}
+
+/// Whom a message calls, as the rows of `chat_mentions` say it: everyone, or one by one.
+pub(super) fn called_by(message: &Message) -> Vec<Uuid> {
+    if message.mentions_everyone {
+        return vec![EVERYONE];
+    }
+    message.mentions.iter().map(|id| id.as_uuid()).collect()
+}
+
+fn json_of(reactions: &[Reaction]) -> Option<String> {
+    if reactions.is_empty() {
+        return None;
+    }
+    serde_json::to_string(reactions).ok()
 }
 
 /// The columns of one row, by name. What was never written there is an error, not a guess.
@@ -150,11 +281,63 @@ pub(super) trait Columns {
         }
     }
 
+    fn history(&self, column: &str) -> Result<History, StoreError> {
+        match self.code(column)? {
+            0 => Ok(History::Shared),
+            1 => Ok(History::FromJoin),
+            code => Err(corrupt(column, code)),
+        }
+    }
+
+    fn notify(&self, column: &str) -> Result<Notify, StoreError> {
+        notify(column, self.code(column)?)
+    }
+
+    fn emoji(&self, column: &str) -> Result<Emoji, StoreError> {
+        let text = present(column, self.text(column)?)?;
+        Emoji::try_from(text).map_err(|what| corrupt(column, what))
+    }
+
+    /// An entry: its own columns with `entry_` before their names where a message has them too, and beside them the message
+    /// that it is or changes.
     fn entry(&self) -> Result<Entry, StoreError> {
-        let by = self.user_id("author_id")?;
-        let change = match self.code("kind")? {
+        let by = self.user_id("entry_author_id")?;
+        let change = match self.code("entry_kind")? {
             NEW_MESSAGE => Change::NewMessage {
                 message: self.message()?,
+            },
+            MESSAGE_EDITED => Change::MessageEdited {
+                message: self.message()?,
+            },
+            MESSAGE_DELETED => Change::MessageDeleted {
+                message: self.message()?,
+                by,
+            },
+            REACTION_ADDED => {
+                let (message_id, message_seq, reaction) = self.reaction()?;
+                Change::ReactionAdded {
+                    message_id,
+                    message_seq,
+                    user_id: by,
+                    reaction,
+                }
+            }
+            REACTION_REMOVED => {
+                let (message_id, message_seq, reaction) = self.reaction()?;
+                Change::ReactionRemoved {
+                    message_id,
+                    message_seq,
+                    user_id: by,
+                    reaction,
+                }
+            }
+            MESSAGE_PINNED => Change::MessagePinned {
+                message: self.message()?,
+                by,
+            },
+            MESSAGE_UNPINNED => Change::MessageUnpinned {
+                message: self.message()?,
+                by,
             },
             MEMBER_JOINED => Change::MemberJoined {
                 user_id: self.user_id("user_id")?,
@@ -164,6 +347,7 @@ pub(super) trait Columns {
             MEMBER_LEFT => Change::MemberLeft {
                 user_id: self.user_id("user_id")?,
                 by,
+                banned: self.truth("banned")?.unwrap_or_default(),
             },
             MEMBER_ROLE => Change::MemberRole {
                 user_id: self.user_id("user_id")?,
@@ -174,18 +358,45 @@ pub(super) trait Columns {
                 title: present("title", self.text("title")?)?,
                 by,
             },
+            CONVERSATION_TOPIC => Change::ConversationTopic {
+                topic: self.text("title")?,
+                by,
+            },
+            CONVERSATION_HISTORY => Change::ConversationHistory {
+                history: self.history("history")?,
+                by,
+            },
+            CONVERSATION_DELETED => Change::ConversationDeleted { by },
             code => return Err(corrupt("kind", code)),
         };
         Ok(Entry {
-            conversation_id: self.conversation_id("conversation_id")?,
-            seq: self.number("seq")?,
-            at: self.time("at")?,
+            conversation_id: self.conversation_id("entry_conversation_id")?,
+            seq: self.number("entry_seq")?,
+            at: self.time("entry_at")?,
             change,
         })
     }
 
+    /// The reactions that an entry is about, as they are now.
+    fn reaction(&self) -> Result<(MessageId, Seq, Reaction), StoreError> {
+        let message = self.message()?;
+        let reaction = message.reaction(&self.emoji("emoji")?);
+        Ok((message.id, message.seq, reaction))
+    }
+
     fn message(&self) -> Result<Message, StoreError> {
-        let time = |millis: Option<i64>| millis.map(Timestamp::from_millis);
+        let time = |column| Ok::<_, StoreError>(self.integer(column)?.map(Timestamp::from_millis));
+        let reactions = match self.text("reactions")? {
+            None => Vec::new(),
+            Some(json) => {
+                serde_json::from_str(&json).map_err(|error| corrupt("reactions", error))?
+            }
+        };
+        let mentions = self.bytes("mentions")?.unwrap_or_default();
+        let mention = |id: &[u8]| {
+            let id = Uuid::from_slice(id).map_err(|error| corrupt("mentions", error))?;
+            Ok(UserId::from_uuid(id))
+        };
         Ok(Message {
             id: self.message_id("message_id")?,
             conversation_id: self.conversation_id("conversation_id")?,
@@ -194,12 +405,29 @@ pub(super) trait Columns {
             client_id: present("client_id", self.uuid("client_id")?).map(ClientId::from_uuid)?,
             body: present("body", self.text("body")?)?,
             reply_to: self.uuid("reply_to")?.map(MessageId::from_uuid),
-            mentions: Vec::new(),
-            reactions: Vec::new(),
+            mentions: mentions
+                .chunks(16)
+                .map(mention)
+                .collect::<Result<_, StoreError>>()?,
+            mentions_everyone: self.truth("mentions_everyone")?.unwrap_or_default(),
+            reactions,
             created_at: self.time("at")?,
-            edited_at: time(self.integer("edited_at")?),
-            deleted_at: time(self.integer("deleted_at")?),
+            edited_at: time("edited_at")?,
+            deleted_at: time("deleted_at")?,
+            pinned_at: time("pinned_at")?,
+            changed_seq: self.number("changed_seq")?,
         })
+    }
+
+    /// What a message's text was when it was sent, if that is no longer its text.
+    fn sent_digest(&self) -> Result<Option<BodyDigest>, StoreError> {
+        let Some(digest) = self.bytes("sent_digest")? else {
+            return Ok(None);
+        };
+        let digest = digest.try_into();
+        digest
+            .map(Some)
+            .map_err(|digest: Vec<u8>| corrupt("sent_digest", digest.len()))
     }
 
     /// A conversation, as far as a batch depends on it.
@@ -207,13 +435,33 @@ pub(super) trait Columns {
         Ok(Head {
             kind: self.kind("kind")?,
             title: self.text("title")?,
+            topic: self.text("topic")?,
+            history: self.history("history")?,
+            deleted: false,
             seq: self.number("head_seq")?,
             last_message_seq: self.number("last_message_seq")?,
             last_activity_at: self.time("last_activity_at")?,
             members: self.number("member_count")?,
             owners: self.number("owner_count")?,
+            blockers: self.blockers()?,
             changed: false,
         })
+    }
+
+    /// Who of the two of a direct conversation has blocked the other.
+    fn blockers(&self) -> Result<Vec<UserId>, StoreError> {
+        let Some(pair) = self.bytes("direct_pair")? else {
+            return Ok(Vec::new());
+        };
+        let (low, high) = pair_of(&pair)?;
+        let blocks = [(low, "low_blocks"), (high, "high_blocks")];
+        let mut blockers = Vec::new();
+        for (user, column) in blocks {
+            if self.truth(column)?.unwrap_or_default() {
+                blockers.push(user);
+            }
+        }
+        Ok(blockers)
     }
 
     /// A member, as far as a batch depends on them.
@@ -221,8 +469,16 @@ pub(super) trait Columns {
         Ok(Place {
             role: self.role("role")?,
             active: self.is("active")?,
+            banned: self.is("banned")?,
             read_seq: self.number("read_seq")?,
+            shown_seq: self.number("shown_seq")?,
+            delivered_seq: self.number("delivered_seq")?,
+            history_from: self.number("history_from")?,
             rev: self.number("rev")?,
+            pinned: self.is("pinned")?,
+            muted: self.is("muted")?,
+            archived: self.is("archived")?,
+            notify: self.notify("notify")?,
             changed: false,
         })
     }
@@ -232,6 +488,23 @@ pub(super) trait Columns {
             user_id: self.user_id("user_id")?,
             role: self.role("role")?,
             read_seq: self.number("read_seq")?,
+            shown_seq: self.number("shown_seq")?,
+            delivered_seq: self.number("delivered_seq")?,
+            history_from: self.number("history_from")?,
+        })
+    }
+
+    /// What a user lets others know.
+    fn settings(&self) -> Result<Settings, StoreError> {
+        Ok(Settings {
+            read_receipts: self.is("read_receipts")?,
+            typing: self.is("typing")?,
+            availability: match self.code("availability")? {
+                0 => Availability::Online,
+                1 => Availability::Dnd,
+                2 => Availability::Invisible,
+                code => return Err(corrupt("availability", code)),
+            },
         })
     }
 
@@ -244,7 +517,7 @@ pub(super) trait Columns {
         let row = Row {
             conversation: self.conversation()?,
             me: self.mine()?,
-            unread: Unread::from_count(self.number("unread")?, 0),
+            unread: Unread::from_count(self.number("unread")?, self.number("unread_mentions")?),
         };
         Ok(StoredRow { row, peer_id })
     }
@@ -259,6 +532,8 @@ pub(super) trait Columns {
             id: self.conversation_id("row_id")?,
             kind: self.kind("conversation_kind")?,
             title: self.text("conversation_title")?,
+            topic: self.text("conversation_topic")?,
+            history: self.history("conversation_history")?,
             peer: None,
             member_count: self.number("member_count")?,
             head_seq: self.number("head_seq")?,
@@ -276,6 +551,8 @@ pub(super) trait Columns {
             pinned: self.is("pinned")?,
             muted: self.is("muted")?,
             archived: self.is("archived")?,
+            notify: self.notify("notify")?,
+            history_from: self.number("history_from")?,
         })
     }
 }
@@ -290,17 +567,32 @@ pub(super) fn role(column: &str, code: i64) -> Result<Role, StoreError> {
     }
 }
 
+/// What makes itself heard by this code in that column.
+pub(super) fn notify(column: &str, code: i64) -> Result<Notify, StoreError> {
+    match code {
+        0 => Ok(Notify::All),
+        1 => Ok(Notify::Mentions),
+        2 => Ok(Notify::Nothing),
+        code => Err(corrupt(column, code)),
+    }
+}
+
 fn peer_in(pair: &[u8], user: UserId) -> Result<UserId, StoreError> {
+    match pair_of(pair)? {
+        (low, high) if low == user => Ok(high),
+        (low, high) if high == user => Ok(low),
+        _ => Err(corrupt("direct_pair", format_args!("{pair:02x?}"))),
+    }
+}
+
+/// The two users of a direct conversation, the smaller first.
+fn pair_of(pair: &[u8]) -> Result<(UserId, UserId), StoreError> {
     let halves = pair.split_at_checked(16);
     let ids = halves.and_then(|(low, high)| {
         let id = |half| Uuid::from_slice(half).ok().map(UserId::from_uuid);
         Some((id(low)?, id(high)?))
     });
-    match ids {
-        Some((low, high)) if low == user => Ok(high),
-        Some((low, high)) if high == user => Ok(low),
-        _ => Err(corrupt("direct_pair", format_args!("{pair:02x?}"))),
-    }
+    ids.ok_or_else(|| corrupt("direct_pair", format_args!("{pair:02x?}")))
 }
 
 /// Checks that entries which should follow `after` do so without a hole.

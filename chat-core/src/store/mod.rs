@@ -3,6 +3,7 @@
 //! An implementation writes plain `async fn`s. It is shared behind a reference, so it brings its own pool or lock.
 //! Every future may be dropped at any await; a transaction that had not committed by then must leave nothing behind.
 
+mod act;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod columns;
 #[cfg(feature = "testing")]
@@ -14,21 +15,24 @@ mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod recent;
+mod search;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
 use std::{future::Future, time::Duration};
 
+pub use act::{Act, Committed, Mentions, ReadCursor, Refusal, Write};
 pub(crate) use erased::AnyStore;
 pub use memory::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
+pub use search::words;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 
 use crate::model::{
-    Conversation, ConversationId, Draft, Entry, Membership, Message, MessageId, Mine, Role, Row,
-    Seq, StoreEpoch, Timestamp, Title, Unread, UserId,
+    Conversation, ConversationId, Entry, Membership, Message, MessageId, Mine, Row, Seq, Settings,
+    StoreEpoch, Timestamp, Unread, UserId,
 };
 
 /// A store could not do what it was asked; nothing of it was done, or (after a lost connection) it is not known.
@@ -58,111 +62,6 @@ impl StoreError {
     }
 }
 
-/// One change to one conversation that waits to become part of its log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Write {
-    /// Which conversation.
-    pub conversation_id: ConversationId,
-    /// Who does it.
-    pub author: UserId,
-    /// When it was accepted.
-    pub at: Timestamp,
-    /// What.
-    pub act: Act,
-}
-
-/// What a [`Write`] does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Act {
-    /// Makes the group, with the author as its owner; `members` join after the owner, in this order.
-    CreateGroup {
-        /// Its title.
-        title: Title,
-        /// The others. The author and repetitions among them are passed over.
-        members: Vec<UserId>,
-    },
-    /// Says something.
-    Send {
-        /// The name the message will have, made for it: no other message has it.
-        id: MessageId,
-        /// What.
-        draft: Draft,
-    },
-    /// Makes somebody a member, or gives a member this role.
-    PutMember {
-        /// Who.
-        user_id: UserId,
-        /// `None`: a newcomer becomes a plain member, a member keeps the role they have.
-        role: Option<Role>,
-    },
-    /// Ends a membership; of oneself, this is leaving.
-    RemoveMember {
-        /// Whose.
-        user_id: UserId,
-    },
-    /// Gives a group another title.
-    Rename {
-        /// Which.
-        title: Title,
-    },
-    /// Moves the author's read cursor forward. No entry comes of it: it waits here so that a crowd that reads shares the
-    /// transactions of those who write.
-    MarkRead {
-        /// To where; beyond the head means the head.
-        seq: Seq,
-    },
-}
-
-/// What became of a [`Write`] that was accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Committed {
-    /// It is in the log: these entries, ascending. Only a new group has several.
-    Appended(Vec<Entry>),
-    /// A send that was accepted before under the same `client_id`, with the same content: that message, as it is now.
-    Repeated(Message),
-    /// Where the read cursor is now.
-    Read(ReadCursor),
-    /// All was as asked already; nothing was appended.
-    Unchanged,
-}
-
-/// A read cursor after [`Act::MarkRead`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReadCursor {
-    /// Where it is now.
-    pub seq: Seq,
-    /// Whether this moved it.
-    pub moved: bool,
-}
-
-/// Why a [`Write`] was not accepted. The other writes of its batch are not touched by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// There is no such conversation, or the author does not belong to it.
-    #[error("no such conversation")]
-    ConversationNotFound,
-    /// The user that the act is about does not belong to it.
-    #[error("no such member")]
-    MemberNotFound,
-    /// `reply_to` names no message of this conversation.
-    #[error("the message replied to is not in this conversation")]
-    ReplyNotFound,
-    /// The author's role does not permit the act; see [`access`](crate::access).
-    #[error("your role does not permit this")]
-    Forbidden,
-    /// Direct conversations have no titles, roles or comings and goings.
-    #[error("this is not possible in a direct conversation")]
-    NotInDirect,
-    /// A group without an owner would remain, with other members in it.
-    #[error("a group keeps at least one owner: appoint another one first")]
-    LastOwner,
-    /// The `client_id` was accepted before with another body or `reply_to`.
-    #[error("this client_id was used for another message")]
-    ClientIdReused,
-}
-
 /// Which messages of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Around {
@@ -187,21 +86,38 @@ pub trait MessageLog: Send + Sync + 'static {
     ///   others. On `Err` no write of the batch has happened, or (connection lost while committing) it is not known.
     /// - Appended entries take the next `seq` of their conversation: dense from 1, given inside the transaction under a
     ///   lock on the conversation, so that two batches never interleave in one conversation.
-    /// - Checks inside the same transaction, in this order: the conversation exists and the author is a member
-    ///   ([`Refusal::ConversationNotFound`]); for a `Send`, `client_id` was not used by this author in this conversation
-    ///   (else [`Committed::Repeated`] when `body` and `reply_to` are equal, [`Refusal::ClientIdReused`] when not) and
-    ///   `reply_to` is a message of it; for the other acts, [`access::permits`](crate::access::permits). Writes see the
-    ///   effects of earlier ones in their batch.
+    /// - Checks inside the same transaction, in this order: the conversation exists, was not deleted, and the author is a
+    ///   member ([`Refusal::ConversationNotFound`]); for a `Send`, `client_id` was not used by this author in this
+    ///   conversation (else [`Committed::Repeated`] when `body` and `reply_to` are those that were accepted then, whatever
+    ///   became of the message since, and [`Refusal::ClientIdReused`] when not); the message that is replied to, or that
+    ///   the act is about, is one of this conversation that the author can see ([`Refusal::ReplyNotFound`],
+    ///   [`Refusal::MessageNotFound`]); [`access::permits`](crate::access::permits); the message that the act is about was
+    ///   not deleted ([`Refusal::MessageDeleted`], but deleting it again is `Unchanged`). Writes see the effects of earlier
+    ///   ones in their batch.
     /// - A `client_id` is remembered for ever.
     /// - `CreateGroup` with an id that exists: [`Refusal::ConversationNotFound`].
-    /// - A `Send` moves the author's read cursor to the message and raises their `rev`, and makes a direct conversation
-    ///   visible in both lists. Every entry sets `head_seq`, and `last_activity_at` to `max(present value, at)`.
-    /// - `PutMember` of somebody new starts their membership with `read_seq` at the `seq` before the entry; of a former
-    ///   member too (their `rev` goes on rising), and of everybody in a new group. Changing a role, and removing, raise
-    ///   the `rev` of that user. With the role they have (or `None`) it is `Unchanged`; so is `Rename` to the present
-    ///   title.
-    /// - `MarkRead` moves the author's read cursor to `seq`, or to the head where that is before; never back. A move raises
-    ///   `rev`, and nothing else of the conversation changes.
+    /// - A `Send` moves the author's three cursors to the message and raises their `rev`, and makes a direct conversation
+    ///   visible in both lists.
+    /// - Every entry sets `head_seq`. Those that are messages, members and what a group is called set `last_activity_at`
+    ///   to `max(present value, at)`; those that change a message do not.
+    /// - An entry that changes a message sets its `changed_seq` to its own `seq`. Of mentions, those are kept who are members
+    ///   then and not the author. Deleting leaves the stub: no body, mentions, reactions or pin. A reaction that is there
+    ///   already, one that is not there to be taken away, a body that is the present one, and a pin that is as asked
+    ///   are `Unchanged`.
+    /// - `PutMember` of somebody new starts their membership with all cursors at the `seq` before the entry (of a former
+    ///   member, `shown_seq` and `delivered_seq` stay where they were if that is further) and fresh settings; of a former
+    ///   member too (their `rev` goes on rising), and of everybody in a new group. Their `history_from` is 1, or the `seq`
+    ///   of the entry where the conversation's history is `FromJoin` at that time. Changing a role, and removing, raise the
+    ///   `rev` of that user. With the role they have (or `None`) it is `Unchanged`; so is `Update` to what is there, part
+    ///   by part: title, topic, history, in this order.
+    /// - `DeleteConversation` ends all memberships and raises the `rev` of those who had one; afterwards the conversation is
+    ///   as if it were not there. Its log stays in the store.
+    /// - `MarkRead` moves the author's read cursor to `seq`, or to the head where that is before; never back; with `shown`
+    ///   their `shown_seq` too, and always their `delivered_seq`. `MarkUnread` moves the read cursor back to `seq`, or to the
+    ///   entry before `history_from` where that is later; never forward. A read cursor that moved raises `rev`.
+    ///   `MarkDelivered` moves `delivered_seq`, never back, and raises nothing.
+    /// - `UpdateMine` raises `rev` if anything changes, and answers `Unchanged` if nothing does. `LiftBan` raises the `rev` of
+    ///   the user, and is `Unchanged` for those who are not banned.
     fn commit(
         &self,
         writes: &[Write],
@@ -213,7 +129,8 @@ pub trait MessageLog: Send + Sync + 'static {
         conversation: ConversationId,
     ) -> impl Future<Output = Result<Option<Seq>, StoreError>> + Send;
 
-    /// At most `limit` entries after `after`, ascending without a hole. Messages are as they are now.
+    /// At most `limit` entries after `after`, ascending without a hole. Messages and reactions in them are as they are now.
+    /// To be read as it is by nobody: [`Entry::seen_from`] hides what a member must not see.
     fn entries_after(
         &self,
         conversation: ConversationId,
@@ -221,13 +138,55 @@ pub trait MessageLog: Send + Sync + 'static {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Entry>, StoreError>> + Send;
 
-    /// At most `limit` messages, ascending by `seq`, as they are now.
+    /// At most `limit` messages, ascending by `seq`, as they are now, and none before `history_from`. Deleted ones are among
+    /// them, as stubs.
     fn messages(
         &self,
         conversation: ConversationId,
         which: Around,
+        history_from: Seq,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Message>, StoreError>> + Send;
+
+    /// One message as it is now; `None` where there is none of this id in this conversation.
+    fn message(
+        &self,
+        conversation: ConversationId,
+        id: MessageId,
+    ) -> impl Future<Output = Result<Option<Message>, StoreError>> + Send;
+
+    /// At most `limit` pinned messages with a `seq` before `before` and none before `history_from`, descending by `seq`.
+    fn pinned(
+        &self,
+        conversation: ConversationId,
+        before: Seq,
+        history_from: Seq,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Message>, StoreError>> + Send;
+
+    /// At most `limit` messages that contain what is searched for, of those that `user` can see now (a member, and from their
+    /// `history_from` on), as they are now, the newest first: descending by `(created_at, id)`, and after the message `after`
+    /// in this order, whether that still contains it or not. Deleted messages are never found.
+    fn search(
+        &self,
+        user: UserId,
+        search: &Search,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Message>, StoreError>> + Send;
+}
+
+/// What is searched for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    /// Words as [`words`] makes them; a message contains them all, the last one as the beginning of a word. Never empty.
+    pub words: Vec<String>,
+    /// Only here.
+    pub conversation: Option<ConversationId>,
+    /// Only by this sender.
+    pub from: Option<UserId>,
+    /// Only what was accepted before.
+    pub before: Option<Timestamp>,
 }
 
 /// A row as the store knows it: without names, which are the directory's.
@@ -361,6 +320,23 @@ pub trait ConversationStore: Send + Sync + 'static {
         }
     }
 
+    /// At most `limit` members whose `shown_seq` is at least `seq`, with ids after `after`, ascending by id.
+    fn readers(
+        &self,
+        conversation: ConversationId,
+        seq: Seq,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Membership>, StoreError>> + Send;
+
+    /// At most `limit` users who are banned, with ids after `after`, ascending by id.
+    fn banned(
+        &self,
+        conversation: ConversationId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<UserId>, StoreError>> + Send;
+
     /// `(id, head_seq, rev)` of every visible row, in any order.
     fn row_heads(
         &self,
@@ -390,7 +366,43 @@ pub trait PresenceStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<(UserId, Timestamp)>, StoreError>> + Send;
 }
 
-/// All that the engine keeps; implemented by whatever implements the three parts.
-pub trait Store: MessageLog + ConversationStore + PresenceStore {}
+/// What users decided for themselves, beyond a single conversation.
+pub trait UserStore: Send + Sync + 'static {
+    /// What the user lets others know; the default for those who never said.
+    fn settings(&self, user: UserId) -> impl Future<Output = Result<Settings, StoreError>> + Send;
 
-impl<S: MessageLog + ConversationStore + PresenceStore> Store for S {}
+    /// Replaces the settings.
+    fn set_settings(
+        &self,
+        user: UserId,
+        settings: Settings,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Lets `user` block `other`, or no longer; whether that changes anything. From then on every `commit` sees it.
+    fn set_blocked(
+        &self,
+        user: UserId,
+        other: UserId,
+        blocked: bool,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// At most `limit` users whom `user` has blocked, with ids after `after`, ascending by id.
+    fn blocked_by(
+        &self,
+        user: UserId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<UserId>, StoreError>> + Send;
+
+    /// Those of `others` who have blocked `user`, in any order.
+    fn blockers_of(
+        &self,
+        user: UserId,
+        others: &[UserId],
+    ) -> impl Future<Output = Result<Vec<UserId>, StoreError>> + Send;
+}
+
+/// All that the engine keeps; implemented by whatever implements the four parts.
+pub trait Store: MessageLog + ConversationStore + PresenceStore + UserStore {}
+
+impl<S: MessageLog + ConversationStore + PresenceStore + UserStore> Store for S {}

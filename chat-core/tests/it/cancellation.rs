@@ -8,7 +8,7 @@ use std::{
 };
 
 use chat_core::{
-    Chat, Error, Limits, Session,
+    Chat, Error, Limits, NewGroup, Session,
     model::{
         Change, ConversationId, Draft, Entry, Presence, Profile, Role, Row, Seq, Status, UserId,
     },
@@ -22,7 +22,7 @@ use tokio::{
 
 use crate::{
     interposed::{Interpose, InterposedStore},
-    support::{draft, group, say, title},
+    support::{draft, group, rename, say, title},
 };
 
 /// Long enough, on a clock that stands still while anybody has something to do, for everything that is due.
@@ -282,13 +282,13 @@ fn calls() -> Vec<Call> {
     vec![
         call!("send", w => w.chat.send(w.ben, w.lunch, w.soup.clone())),
         call!("mark_read", w => w.chat.mark_read(w.ana, w.lunch, 4)),
-        call!("create_group", w => w.chat.create_group(w.ana, title("Dinner"), vec![w.ben, w.eve])),
+        call!("create_group", w => w.chat.create_group(w.ana, NewGroup::new(title("Dinner"), vec![w.ben, w.eve]))),
         call!("direct", w => w.chat.direct(w.ana, w.eve)),
-        call!("rename", w => w.chat.rename(w.ana, w.lunch, title("Brunch"))),
+        call!("rename", w => rename(&w.chat, w.ana, w.lunch, title("Brunch"))),
         call!("put_member, new", w => w.chat.put_member(w.ana, w.lunch, w.eve, None)),
         call!("put_member, role", w => w.chat.put_member(w.ana, w.lunch, w.ben, Some(Role::Admin))),
-        call!("remove_member", w => w.chat.remove_member(w.ana, w.lunch, w.ben), not_there),
-        call!("leave", w => w.chat.remove_member(w.ben, w.lunch, w.ben), not_there),
+        call!("remove_member", w => w.chat.remove_member(w.ana, w.lunch, w.ben, false), not_there),
+        call!("leave", w => w.chat.remove_member(w.ben, w.lunch, w.ben, false), not_there),
         call!("messages", w => w.chat.messages(w.ben, w.lunch, Around::Newest, 10)),
         call!("events", w => w.chat.events(w.ben, w.lunch, 0, 10)),
         call!("row", w => w.chat.row(w.ben, w.lunch)),

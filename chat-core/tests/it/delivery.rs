@@ -94,7 +94,7 @@ async fn outsiders_and_former_members_hear_nothing() {
     session.join(lunch, None).await.unwrap();
     say(&chat, ana, lunch, "before").await;
     entries_to(&mut session, lunch, 3).await;
-    chat.remove_member(ana, lunch, ben).await.unwrap();
+    chat.remove_member(ana, lunch, ben, false).await.unwrap();
     say(&chat, ana, lunch, "after").await;
     until(&mut session, |frame| match frame {
         ServerFrame::Log(entry) => panic!("a former member got {entry:?}"),

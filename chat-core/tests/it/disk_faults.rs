@@ -14,8 +14,10 @@ use std::{
 };
 
 use chat_core::{
-    model::{ClientId, ConversationId, Draft, MessageId, Timestamp, Title, UserId},
-    store::{Act, Around, Committed, MessageLog, SqliteStore, StoreError, Write},
+    model::{ClientId, ConversationId, Draft, History, MessageId, Timestamp, Title, UserId},
+    store::{
+        Act, Around, Committed, Mentions, MessageLog, Search, SqliteStore, StoreError, Write, words,
+    },
 };
 use sqlx::Executor;
 use tempfile::TempDir;
@@ -42,11 +44,15 @@ fn message(number: u128) -> Write {
             body: number.to_string(),
             reply_to: None,
         },
+        mentions: Mentions::default(),
     })
 }
 
 async fn numbers(store: &SqliteStore) -> Vec<u128> {
-    let messages = store.messages(GROUP, Around::Newest, 1_000).await.unwrap();
+    let messages = store
+        .messages(GROUP, Around::Newest, 1, 1_000)
+        .await
+        .unwrap();
     let numbers = messages.iter().map(|message| message.body.parse().unwrap());
     numbers.collect()
 }
@@ -122,9 +128,12 @@ impl Disk {
             user: None,
         };
         let store = SqliteStore::open(&disk.file()).await.unwrap();
-        let title = Title::try_from("Tea".to_owned()).unwrap();
-        let members = Vec::new();
-        let create = write(Act::CreateGroup { title, members });
+        let create = write(Act::CreateGroup {
+            title: Title::try_from("Tea".to_owned()).unwrap(),
+            topic: None,
+            history: History::Shared,
+            members: Vec::new(),
+        });
         store.commit(&[create]).await.unwrap().remove(0).unwrap();
         store.close().await.unwrap();
         disk
@@ -168,7 +177,7 @@ impl Disk {
     }
 
     /// Opens the database as the next start would, and checks that all that was acknowledged is there, that nothing else
-    /// is there twice, and that it can go on.
+    /// is there twice, that it can go on, and that all is found.
     async fn check(&self, acknowledged: &[u128]) {
         let store = SqliteStore::open(&self.file()).await.unwrap();
         let integrity: String = sqlx::query_scalar("PRAGMA integrity_check")
@@ -190,6 +199,16 @@ impl Disk {
         let mut all = numbers(&store).await;
         all.sort_unstable();
         assert!(all.into_iter().eq(1..=self.messages), "each once");
+        for number in 1..=self.messages {
+            let search = Search {
+                words: words(&number.to_string()),
+                conversation: None,
+                from: None,
+                before: None,
+            };
+            let found = store.search(ME, &search, None, 9).await.unwrap();
+            assert_eq!(found.len(), 1, "each is found");
+        }
         // Dense, or this is an error.
         store.entries_after(GROUP, 0, 1_000).await.unwrap();
         store.close().await.unwrap();

@@ -173,7 +173,7 @@ async fn who_was_removed_while_the_bus_was_deaf_hears_nothing_more() {
 
     for n in 0..50 {
         if n == 25 {
-            here.remove_member(ana, lunch, ben).await.unwrap();
+            here.remove_member(ana, lunch, ben, false).await.unwrap();
         }
         say(&here, ana, lunch, &n.to_string()).await;
     }

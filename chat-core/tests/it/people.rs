@@ -8,7 +8,7 @@ use chat_core::{
     protocol::{ServerFrame, Signal, rest::RowChanges},
 };
 
-use crate::support::{chat, chat_with, frames, group, say, title, until_signal};
+use crate::support::{chat, chat_with, frames, group, rename, say, title, until_signal};
 
 async fn presence_of(session: &mut Session, user: UserId) -> Presence {
     until_signal(session, |signal| match signal {
@@ -302,7 +302,9 @@ async fn what_changed_in_the_list_is_what_a_fresh_list_has() {
 
     say(&chat, ana, groups[0], "new").await;
     chat.mark_read(ben, groups[1], 2).await.unwrap();
-    chat.remove_member(ana, groups[2], ben).await.unwrap();
+    chat.remove_member(ana, groups[2], ben, false)
+        .await
+        .unwrap();
     let (direct, made) = chat.direct(ben, ana).await.unwrap();
     assert!(made);
     let changes = chat.row_changes(ben, &known).await.unwrap();
@@ -338,12 +340,12 @@ async fn roles_say_who_may_change_a_group() {
         Err(Error::Forbidden(_))
     ));
     assert!(matches!(
-        chat.rename(eve, lunch, title("Mine")).await,
+        rename(&chat, eve, lunch, title("Mine")).await,
         Err(Error::NotFound(_))
     ));
     assert!(
         matches!(
-            chat.remove_member(ana, lunch, ana).await,
+            chat.remove_member(ana, lunch, ana, false).await,
             Err(Error::Conflict(_))
         ),
         "the last owner stays"
@@ -354,7 +356,7 @@ async fn roles_say_who_may_change_a_group() {
         .unwrap();
     assert_eq!((member.role, is_new), (Role::Admin, true));
     assert_eq!(
-        chat.rename(eve, lunch, title("Dinner"))
+        rename(&chat, eve, lunch, title("Dinner"))
             .await
             .unwrap()
             .conversation
@@ -369,7 +371,7 @@ async fn roles_say_who_may_change_a_group() {
             .unwrap()
             .1
     );
-    chat.remove_member(ana, lunch, ana).await.unwrap();
+    chat.remove_member(ana, lunch, ana, false).await.unwrap();
     let (members, more) = chat.members(ben, lunch, None, 1).await.unwrap();
     assert!(more);
     let (rest, more) = chat

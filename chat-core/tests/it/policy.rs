@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use chat_core::{
     Chat, Error,
     access::Policy,
-    model::{ConversationId, Draft, Entry, Role, Seq, UserId},
+    model::{ConversationId, Draft, Entry, MessageId, Role, Seq, UserId},
     protocol::{ServerFrame, Signal},
     store::{Around, MemoryStore, MessageLog},
 };
@@ -16,7 +16,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::support::{PATIENCE, body, draft, entries_to, group, say, title, until};
+use crate::support::{PATIENCE, body, draft, entries_to, group, rename, say, title, until};
 
 /// Refuses "spam", hides secrets, empties "nothing", and breaks down at "panic".
 #[derive(Clone, Default)]
@@ -40,6 +40,20 @@ impl Policy for Moderator {
         let body = draft.body.replace("secret", "******");
         let body = body.replace("nothing", "");
         Ok(Draft { body, ..draft })
+    }
+
+    async fn before_edit(
+        &self,
+        _: UserId,
+        _: ConversationId,
+        _: MessageId,
+        body: String,
+    ) -> Result<String, String> {
+        assert!(body != "panic before", "the moderator breaks down");
+        if body.contains("spam") {
+            return Err("no advertising here".to_owned());
+        }
+        Ok(body.replace("secret", "******").replace("nothing", ""))
     }
 
     fn on_entry(&self, entry: &Entry) {
@@ -200,8 +214,10 @@ async fn each_node_hears_once_and_in_order_of_every_entry_it_accepted_when_it_is
                         .await
                         .unwrap();
                     let other = title(&eve.to_string());
-                    chat.rename(eve, conversation, other).await.unwrap();
-                    chat.remove_member(ana, conversation, eve).await.unwrap();
+                    rename(&chat, eve, conversation, other).await.unwrap();
+                    chat.remove_member(ana, conversation, eve, false)
+                        .await
+                        .unwrap();
                 });
             }
         }
@@ -247,10 +263,31 @@ async fn a_policy_that_panics_before_a_send_harms_only_its_sender() {
     let chat = chat_of(Moderator::default()).await;
     let (ana, ben) = (UserId::new(), UserId::new());
     let lunch = group(&chat, &[ana, ben]).await;
-    let broken = tokio::spawn({
-        let chat = chat.clone();
-        async move { chat.send(ana, lunch, draft("panic before")).await }
-    });
-    assert!(broken.await.unwrap_err().is_panic());
-    assert_eq!(say(&chat, ben, lunch, "is anybody there?").await.seq, 3);
+    // Nothing is known of it, so it is not accepted; the task that asked goes on.
+    let broken = chat.send(ana, lunch, draft("panic before")).await;
+    assert!(matches!(broken, Err(Error::Refused(_))), "{broken:?}");
+    let said = say(&chat, ben, lunch, "is anybody there?").await;
+    assert_eq!(said.seq, 3);
+    let broken = chat.edit(ben, lunch, said.id, "panic before".to_owned());
+    assert!(matches!(broken.await, Err(Error::Refused(_))));
+    assert_eq!(chat.message(ana, lunch, said.id).await.unwrap(), said);
+}
+
+#[tokio::test]
+async fn an_edit_is_judged_as_a_send_is() {
+    let chat = chat_of(Moderator::default()).await;
+    let ana = UserId::new();
+    let lunch = group(&chat, &[ana]).await;
+    let said = say(&chat, ana, lunch, "soup?").await;
+    let edit = |body: &str| chat.edit(ana, lunch, said.id, body.to_owned());
+    match edit("spam?").await {
+        Err(error @ Error::Refused(_)) => assert_eq!(error.to_string(), "no advertising here"),
+        other => panic!("{other:?}"),
+    }
+    match edit("nothing").await {
+        Err(Error::Invalid { field, code, .. }) => assert_eq!((field, code), ("body", "blank")),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(chat.message(ana, lunch, said.id).await.unwrap(), said);
+    assert_eq!(edit("a secret").await.unwrap().body, "a ******");
 }

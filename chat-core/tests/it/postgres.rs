@@ -7,18 +7,22 @@ use std::{
 };
 
 use chat_core::{
-    model::{ConversationId, MessageId, Timestamp, UserId},
+    model::{ConversationId, Emoji, MessageId, Timestamp, UserId},
     store::{
-        Around, Committed, ConversationStore, MessageLog, PostgresStore, PresenceStore, StoreError,
-        Write,
+        Act, Around, Committed, ConversationStore, MessageLog, PostgresStore, PresenceStore,
+        Search, StoreError, Write,
         postgres::{OpenError, PostgresOptions},
+        words,
     },
     testing::PrivatePostgres,
 };
-use sqlx::{Executor, PgPool};
+use sqlx::{
+    Connection, Executor, PgConnection, PgPool, SqlSafeStr,
+    migrate::{Migration, MigrationType, Migrator},
+};
 use tokio::time::{sleep, timeout};
 
-use crate::support::writes::{group, send};
+use crate::support::writes::{group, send, write};
 
 /// For databases whose server does not wait for its disk: a power cut is nothing that these tests stage.
 pub(crate) const UNSAFE: PostgresOptions = PostgresOptions {
@@ -136,6 +140,174 @@ async fn a_newer_schema_is_refused() {
         matches!(refused, OpenError::NewerSchema { found: 99, .. }),
         "{refused:?}"
     );
+}
+
+/// A database as the first version of this library made it: a direct conversation, and a group with a long log.
+async fn old_database(me: UserId, peer: UserId) -> (String, ConversationId) {
+    const LOG: &str = include_str!("../../src/store/postgres/migrations/0001_log.sql");
+    let url = new_database().await;
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let log = Migration::new(
+        1,
+        "log".into(),
+        MigrationType::Simple,
+        LOG.into_sql_str(),
+        false,
+    );
+    let mut migrator = Migrator::with_migrations(vec![log]);
+    migrator.dangerous_set_table_name("chat_migrations");
+    migrator
+        .run_direct(None, &mut connection, false)
+        .await
+        .unwrap();
+    let group = ConversationId::new();
+    for content in [
+        "INSERT INTO chat_conversations
+            SELECT $1, 1, 'Tea', NULL, 5002, 5002, 5002, 2, 1 WHERE $2 <> $3",
+        "INSERT INTO chat_members (conversation_id, user_id, role, active, read_seq, rev)
+            VALUES ($1, $2, 2, true, 4000, 7), ($1, $3, 0, true, 2, 1)",
+        "INSERT INTO chat_entries (conversation_id, seq, kind, at, author_id, user_id, role)
+            VALUES ($1, 1, 1, 1, $2, $2, 2), ($1, 2, 1, 2, $2, $3, 0)",
+        "INSERT INTO chat_entries (conversation_id, seq, kind, at, author_id, message_id, client_id, body)
+            SELECT $1, s, 0, s, $2, gen_random_uuid(), gen_random_uuid(), 'Crème no' || s
+            FROM generate_series(3, 5002) s WHERE $2 <> $3",
+    ] {
+        sqlx::query(content)
+            .bind(group.as_uuid())
+            .bind(me.as_uuid())
+            .bind(peer.as_uuid())
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    }
+    (url, group)
+}
+
+fn search_for(text: &str) -> Search {
+    Search {
+        words: words(text),
+        conversation: None,
+        from: None,
+        before: None,
+    }
+}
+
+#[tokio::test]
+async fn an_older_database_keeps_everything_and_can_be_searched() {
+    let (me, peer) = (UserId::new(), UserId::new());
+    let (url, id) = old_database(me, peer).await;
+    let store = PostgresStore::open(&url, UNSAFE).await.unwrap();
+
+    let log = store.entries_after(id, 0, 10_000).await.unwrap();
+    assert_eq!(log.len(), 5_002);
+    let message = log[4_999].message().unwrap();
+    assert_eq!((message.seq, message.changed_seq), (5_000, 5_000));
+    let mine = store.membership(id, me).await.unwrap().unwrap();
+    let cursors = (mine.read_seq, mine.shown_seq, mine.delivered_seq);
+    assert_eq!((cursors, mine.history_from), ((4_000, 4_000, 4_000), 1));
+
+    let search = search_for("creme no500");
+    let found = store.search(peer, &search, None, 100).await.unwrap();
+    let found: Vec<u64> = found.iter().map(|message| message.seq).collect();
+    assert_eq!(found, [5_002, 5_001, 5_000, 500]);
+    let react = Act::React {
+        message_id: message.id,
+        emoji: Emoji::try_from("👍".to_owned()).unwrap(),
+    };
+    let reacted = store.commit(&[write(id, peer, react)]).await.unwrap();
+    assert!(reacted[0].is_ok(), "{reacted:?}");
+    let changed = store.message(id, message.id).await.unwrap().unwrap();
+    assert_eq!((changed.reactions.len(), changed.changed_seq), (1, 5_003));
+}
+
+#[tokio::test]
+async fn making_an_older_database_searchable_goes_on_where_it_ended() {
+    let (me, peer) = (UserId::new(), UserId::new());
+    let (url, _) = old_database(me, peer).await;
+    let store = PostgresStore::open(&url, UNSAFE).await.unwrap();
+    let interrupt = "UPDATE chat_entries SET words = NULL WHERE seq > 2000";
+    store.pool().execute(interrupt).await.unwrap();
+    let search = search_for("no");
+    let found = store.search(me, &search, None, 10_000).await.unwrap();
+    assert_eq!(found.len(), 1_998);
+
+    let openers = [
+        PostgresStore::open(&url, UNSAFE),
+        PostgresStore::open(&url, UNSAFE),
+    ];
+    for opened in futures_util::future::join_all(openers).await {
+        let store = opened.unwrap();
+        let found = store.search(me, &search, None, 10_000).await.unwrap();
+        assert_eq!(found.len(), 5_000);
+    }
+}
+
+/// One node looks at a member because a message calls them, while another moves their cursor.
+#[tokio::test]
+async fn those_who_are_called_by_name_go_on_reading_meanwhile() {
+    let url = new_database().await;
+    let node = PostgresStore::open(&url, UNSAFE).await.unwrap();
+    let other = PostgresStore::open(&url, UNSAFE).await.unwrap();
+    let (me, peer) = (UserId::new(), UserId::new());
+    let id = group(&node, me).await;
+    let role = None;
+    let join = Act::PutMember {
+        user_id: peer,
+        role,
+    };
+    node.commit(&[write(id, me, join)]).await.unwrap();
+    for n in 0..30 {
+        let mut call = send(id, me, format!("@peer {n}"));
+        if let Act::Send { mentions, .. } = &mut call.act {
+            mentions.users.push(peer);
+        }
+        let read = write(
+            id,
+            peer,
+            Act::MarkRead {
+                seq: 1 + n,
+                shown: true,
+            },
+        );
+        let (call, read) = ([call], [read]);
+        let (called, read) = tokio::join!(node.commit(&call), other.commit(&read));
+        assert!(called.unwrap()[0].is_ok() && read.unwrap()[0].is_ok());
+    }
+    let row = other.rows_of(peer, &[id]).await.unwrap().remove(0).row;
+    assert_eq!(row.unread.mentions, row.unread.count);
+    assert_eq!(row.unread.count, 32 - row.me.read_seq);
+}
+
+/// Both cursors that others are told of only rise, whichever node is late.
+#[tokio::test]
+async fn what_others_are_told_of_reading_never_falls() {
+    let url = new_database().await;
+    let nodes = [
+        PostgresStore::open(&url, UNSAFE).await.unwrap(),
+        PostgresStore::open(&url, UNSAFE).await.unwrap(),
+    ];
+    let me = UserId::new();
+    let id = group(&nodes[0], me).await;
+    let peer = UserId::new();
+    let join = Act::PutMember {
+        user_id: peer,
+        role: None,
+    };
+    let sends = (0..60).map(|n| send(id, me, n.to_string()));
+    let batch: Vec<Write> = std::iter::once(write(id, me, join)).chain(sends).collect();
+    nodes[0].commit(&batch).await.unwrap();
+    let mut told = (0, 0);
+    for n in 0..50 {
+        let mark = |seq| [write(id, peer, Act::MarkDelivered { seq })];
+        let (low, high) = (mark(n), mark(2 * n));
+        let (low, high) = tokio::join!(nodes[0].commit(&low), nodes[1].commit(&high));
+        low.unwrap();
+        high.unwrap();
+        let member = nodes[0].membership(id, peer).await.unwrap().unwrap();
+        let now = (member.shown_seq, member.delivered_seq);
+        assert!(now >= told && now.1 >= (2 * n).min(62), "{now:?}");
+        told = now;
+    }
 }
 
 #[tokio::test]
@@ -274,7 +446,7 @@ async fn a_log_behind_its_head_refuses_writes_that_would_overwrite_it() {
         matches!(refused, Err(StoreError::Corrupt(_))),
         "{refused:?}"
     );
-    let messages = store.messages(id, Around::Newest, 10).await.unwrap();
+    let messages = store.messages(id, Around::Newest, 1, 10).await.unwrap();
     assert_eq!(messages.len(), 1);
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chat_core::{
-    Chat, Limits, Session,
+    Chat, Limits, NewGroup, Session,
     model::{ConversationId, Row, Seq, Status, UserId},
     protocol::{ServerFrame, Signal},
     store::StoreError,
@@ -194,7 +194,7 @@ async fn each_of_a_giant_room_gets_everything_in_order_and_so_do_the_small_ones_
     .await;
     let sender = UserId::new();
     let members: Vec<_> = (0..RECEIVERS).map(|_| UserId::new()).collect();
-    let giant = chat.create_group(sender, title("Everybody"), members.clone());
+    let giant = chat.create_group(sender, NewGroup::new(title("Everybody"), members.clone()));
     let giant = giant.await.unwrap().conversation;
     let head = giant.head_seq + SENDERS * SENT;
     let mut readers = JoinSet::new();

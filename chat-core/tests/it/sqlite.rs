@@ -1,26 +1,31 @@
 //! What only a database on disk can promise: it survives, it refuses what it must not touch, it can be full.
 
 use std::{
+    future::poll_fn,
     path::{Path, PathBuf},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
 use chat_core::{
-    model::{Timestamp, UserId},
+    model::{ClientId, ConversationId, Draft, Message, MessageId, StoreEpoch, Timestamp, UserId},
     store::{
-        Act, Around, Committed, ConversationStore, MessageLog, PresenceStore, SqliteStore,
-        StoreError, sqlite::OpenError,
+        Act, Around, Committed, ConversationStore, Mentions, MessageLog, PresenceStore, Search,
+        SqliteStore, StoreError, sqlite::OpenError, words,
     },
 };
 use sqlx::{
-    Executor, SqlitePool,
+    Executor, SqlSafeStr, SqlitePool,
+    migrate::{Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use crate::support::writes::{group, send, write};
 
@@ -261,7 +266,14 @@ async fn behind_a_lock_that_stays_nothing_is_acknowledged() {
         matches!(refused, Err(StoreError::Unavailable(_))),
         "{refused:?}"
     );
-    let mark_read = write(id, me, Act::MarkRead { seq: 1 });
+    let mark_read = write(
+        id,
+        me,
+        Act::MarkRead {
+            seq: 1,
+            shown: true,
+        },
+    );
     let refused = store.commit(&[mark_read]).await;
     assert!(
         matches!(refused, Err(StoreError::Unavailable(_))),
@@ -313,7 +325,7 @@ async fn a_log_behind_its_head_refuses_writes_that_would_overwrite_it() {
         matches!(refused, Err(StoreError::Corrupt(_))),
         "{refused:?}"
     );
-    let messages = store.messages(id, Around::Newest, 10).await.unwrap();
+    let messages = store.messages(id, Around::Newest, 1, 10).await.unwrap();
     assert_eq!(messages.len(), 1);
 }
 
@@ -323,4 +335,175 @@ async fn the_readers_of_a_file_cannot_write() {
     let store = SqliteStore::open(&file).await.unwrap();
     let refused = store.reader().execute("DELETE FROM chat_meta").await;
     assert!(refused.is_err());
+}
+
+/// A database as it was before messages could change and be searched: a group of two, in which the first one has said
+/// `MESSAGES` things, and the other has read half of them.
+async fn old_database(file: &Path) -> (ConversationId, [UserId; 2]) {
+    const DATA: &str = "
+        INSERT INTO chat_meta VALUES ('epoch', ?1);
+        INSERT INTO chat_conversations VALUES (?1, 1, 'Tea', NULL, ?4 + 2, ?4 + 2, 5000, 2, 1);
+        INSERT INTO chat_members VALUES (?1, ?2, 2, 1, 0, ?4 + 2, 7, 0, 0, 0);
+        INSERT INTO chat_members VALUES (?1, ?3, 0, 1, 0, ?4 / 2 + 2, 3, 1, 0, 1);
+        INSERT INTO chat_entries (conversation_id, seq, kind, at, author_id, user_id, role)
+        VALUES (?1, 1, 1, 0, ?2, ?2, 2), (?1, 2, 1, 0, ?2, ?3, 0);
+        WITH RECURSIVE said (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM said WHERE n < ?4)
+        INSERT INTO chat_entries (conversation_id, seq, kind, at, author_id, message_id, client_id, body)
+        SELECT ?1, n + 2, 0, n / 3, ?2, unhex(printf('%032x', n)), unhex(printf('%032x', n)), 'Tea number ' || n
+        FROM said";
+    let id = ConversationId::new();
+    let users = [UserId::new(), UserId::new()];
+    let pool = SqlitePool::connect_with(options(file)).await.unwrap();
+    let migrations = [
+        (
+            "log",
+            include_str!("../../src/store/sqlite/migrations/0001_log.sql"),
+        ),
+        (
+            "list",
+            include_str!("../../src/store/sqlite/migrations/0002_list.sql"),
+        ),
+    ];
+    let migrations = migrations.iter().zip(1..).map(|((name, sql), version)| {
+        let sql = sql.into_sql_str();
+        Migration::new(version, (*name).into(), MigrationType::Simple, sql, false)
+    });
+    let mut migrator = Migrator::with_migrations(migrations.collect());
+    migrator.dangerous_set_table_name("chat_migrations");
+    migrator.run(&pool).await.unwrap();
+    for statement in DATA.split(';') {
+        sqlx::query(statement)
+            .bind(id.as_uuid())
+            .bind(users[0].as_uuid())
+            .bind(users[1].as_uuid())
+            .bind(MESSAGES)
+            .execute(&pool)
+            .await
+            .unwrap();
+    }
+    pool.close().await;
+    (id, users)
+}
+
+const MESSAGES: i64 = 2_500;
+
+fn number(n: i64) -> Search {
+    Search {
+        words: words(&format!("tea {n}")),
+        conversation: None,
+        from: None,
+        before: None,
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_an_earlier_version_keeps_everything_and_becomes_searchable() {
+    let (_directory, file) = new_file();
+    let (id, [me, other]) = old_database(&file).await;
+    let store = SqliteStore::open(&file).await.unwrap();
+    let epoch = StoreEpoch::from_uuid(id.as_uuid());
+    assert_eq!(store.epoch().await.unwrap(), epoch);
+    let all = store.messages(id, Around::Newest, 1, 10_000).await.unwrap();
+    assert_eq!(all.len(), 2_500);
+    assert!(all.iter().all(|message| message.changed_seq == message.seq));
+    let row = store.rows(other, None, 9).await.unwrap().remove(0).row;
+    assert_eq!(row.conversation.last_message.as_ref(), all.last());
+    assert_eq!((row.unread.count, row.unread.capped), (1_000, true));
+    assert!(row.me.pinned && row.me.archived && row.me.history_from == 1);
+    let place = store.membership(id, other).await.unwrap().unwrap();
+    assert_eq!(place.shown_seq, 1_252);
+    assert_eq!(place.delivered_seq, 1_252);
+    assert_eq!(
+        store.entries_after(id, 0, 10_000).await.unwrap().len(),
+        2_502
+    );
+
+    // In their order, before what is said from now on.
+    let new = send(id, me, "tea number 7");
+    store.commit(&[new]).await.unwrap().remove(0).unwrap();
+    let mut tea = store.search(other, &number(7), None, 10_000).await.unwrap();
+    let new = tea.remove(0);
+    assert_eq!(new.seq, 2_503);
+    let beginnings = |message: &&Message| message.body.starts_with("Tea number 7");
+    let mut expected: Vec<_> = all.iter().filter(beginnings).cloned().collect();
+    expected.reverse();
+    assert_eq!(tea, expected);
+    let again = send(id, me, "Tea number 7");
+    let Act::Send {
+        draft, mentions, ..
+    } = again.act
+    else {
+        panic!("a send is a send");
+    };
+    let draft = Draft {
+        client_id: ClientId::from_uuid(Uuid::from_u128(7)),
+        ..draft
+    };
+    let sent = MessageId::new();
+    let again = write(
+        id,
+        me,
+        Act::Send {
+            id: sent,
+            draft,
+            mentions,
+        },
+    );
+    let again = store.commit(&[again]).await.unwrap().remove(0);
+    assert_eq!(again, Ok(Committed::Repeated(all[6].clone())));
+    let edit = Act::EditMessage {
+        message_id: all[6].id,
+        body: "coffee".to_owned(),
+        mentions: Mentions::default(),
+    };
+    store
+        .commit(&[write(id, me, edit)])
+        .await
+        .unwrap()
+        .remove(0)
+        .unwrap();
+    let tea = store.search(other, &number(7), None, 10_000).await.unwrap();
+    assert_eq!(
+        tea.len(),
+        expected.len(),
+        "the new one is there, the edited one is not"
+    );
+    store.close().await.unwrap();
+    SqliteStore::open(&file).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_interrupted_start_with_an_earlier_database_is_taken_up_again() {
+    let (_directory, file) = new_file();
+    let (_, [me, _]) = old_database(&file).await;
+    let mut opened = None;
+    for polls in 1.. {
+        // Given up after so many steps, as if the process had been killed there.
+        let mut left = polls * polls;
+        let mut opening = pin!(SqliteStore::open(&file));
+        let store = poll_fn(|context| {
+            left -= 1;
+            match opening.as_mut().poll(context) {
+                Poll::Ready(store) => Poll::Ready(Some(store.unwrap())),
+                Poll::Pending if left == 0 => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        opened = store.await;
+        if opened.is_some() {
+            break;
+        }
+    }
+    let store = opened.unwrap();
+    for n in [1, 999, 1_000, 1_001, 2_000, 2_500] {
+        let found = store.search(me, &number(n), None, 10_000).await.unwrap();
+        let text = n.to_string();
+        let expected = (1..=MESSAGES).filter(|n| n.to_string().starts_with(&text));
+        assert_eq!(found.len(), expected.count(), "{n}");
+    }
+    let integrity: String = sqlx::query_scalar("PRAGMA integrity_check")
+        .fetch_one(store.writer())
+        .await
+        .unwrap();
+    assert_eq!(integrity, "ok");
 }

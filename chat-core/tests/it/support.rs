@@ -3,11 +3,18 @@
 use std::time::Duration;
 
 use chat_core::{
-    Chat, Limits, Session,
-    model::{Change, ClientId, ConversationId, Draft, Entry, Message, Seq, Title, UserId},
+    Chat, Error, Limits, NewGroup, Session,
+    bus::{Bus, Envelope, Incoming},
+    model::{
+        Change, ClientId, ConversationId, Draft, Entry, History, Message, Row, Seq, Title, UserId,
+    },
     protocol::{ServerFrame, Signal},
+    store::MemoryStore,
 };
-use tokio::time::timeout;
+use tokio::{
+    sync::{Mutex, broadcast},
+    time::timeout,
+};
 
 /// Long enough for anything that will ever happen.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -34,11 +41,64 @@ pub(crate) fn draft(body: &str) -> Draft {
 
 /// A group of the first user and the others.
 pub(crate) async fn group(chat: &Chat, users: &[UserId]) -> ConversationId {
-    chat.create_group(users[0], title("Lunch"), users[1..].to_vec())
+    let group = NewGroup::new(title("Lunch"), users[1..].to_vec());
+    chat.create_group(users[0], group)
         .await
         .unwrap()
         .conversation
         .id
+}
+
+/// A bus that loses nothing.
+struct Line {
+    out: broadcast::Sender<Envelope>,
+    coming: Mutex<broadcast::Receiver<Envelope>>,
+}
+
+impl Bus for Line {
+    fn publish(&self, envelope: Envelope) {
+        let _ = self.out.send(envelope);
+    }
+
+    async fn receive(&self) -> Incoming {
+        let envelope = self.coming.lock().await.recv().await;
+        envelope.map_or(Incoming::Suspect, Incoming::Envelope)
+    }
+}
+
+/// Two nodes on one store that hear all of each other.
+pub(crate) async fn two_nodes() -> [Chat; 2] {
+    let store = MemoryStore::default();
+    let (out, _) = broadcast::channel(10_000);
+    let node = async || {
+        let line = Line {
+            out: out.clone(),
+            coming: Mutex::new(out.subscribe()),
+        };
+        let builder = Chat::builder().store(store.clone()).bus(line);
+        builder.start().await.unwrap()
+    };
+    [node().await, node().await]
+}
+
+/// A group of these users whose later members see only what happens from their joining on.
+pub(crate) async fn club(chat: &Chat, users: &[UserId]) -> ConversationId {
+    let group = NewGroup {
+        history: History::FromJoin,
+        ..NewGroup::new(title("Club"), users[1..].to_vec())
+    };
+    let row = chat.create_group(users[0], group).await.unwrap();
+    row.conversation.id
+}
+
+pub(crate) async fn rename(
+    chat: &Chat,
+    who: UserId,
+    conversation: ConversationId,
+    title: Title,
+) -> Result<Row, Error> {
+    chat.update(who, conversation, Some(title), None, None)
+        .await
 }
 
 pub(crate) async fn say(
@@ -87,6 +147,37 @@ pub(crate) async fn until_signal<T>(
     .await
 }
 
+/// The next row of a conversation of which `is` is true.
+pub(crate) async fn row_that(
+    session: &mut Session,
+    conversation: ConversationId,
+    is: impl Fn(&Row) -> bool,
+) -> Row {
+    until_signal(session, |signal| match signal {
+        Signal::ConversationUpdated { row } if row.conversation.id == conversation && is(row) => {
+            Some((**row).clone())
+        }
+        _ => None,
+    })
+    .await
+}
+
+/// All that comes until nothing has come for a while, on a clock that stands still while anybody has something to do.
+pub(crate) async fn all_frames(session: &mut Session) -> Vec<ServerFrame> {
+    let mut all = Vec::new();
+    while let Ok(more) = timeout(Duration::from_secs(5), frames(session)).await {
+        all.extend(more);
+    }
+    all
+}
+
+pub(crate) fn signals(frames: Vec<ServerFrame>) -> impl Iterator<Item = Signal> {
+    frames.into_iter().filter_map(|frame| match frame {
+        ServerFrame::Signal(signal) => Some(signal),
+        _ => None,
+    })
+}
+
 /// Reads log entries of a conversation up to and including `seq`.
 pub(crate) async fn entries_to(
     session: &mut Session,
@@ -120,8 +211,8 @@ pub(crate) fn body(entry: &Entry) -> Option<&str> {
 /// The writes that the tests of stores begin with.
 pub(crate) mod writes {
     use chat_core::{
-        model::{ClientId, ConversationId, Draft, MessageId, Timestamp, UserId},
-        store::{Act, Store, Write},
+        model::{ClientId, ConversationId, Draft, History, MessageId, Timestamp, UserId},
+        store::{Act, Mentions, Store, Write},
     };
 
     use super::title;
@@ -145,15 +236,24 @@ pub(crate) mod writes {
             body: body.into(),
             reply_to: None,
         };
-        let id = MessageId::new();
-        write(conversation, author, Act::Send { id, draft })
+        let say = Act::Send {
+            id: MessageId::new(),
+            draft,
+            mentions: Mentions::default(),
+        };
+        write(conversation, author, say)
     }
 
     /// A new group of one.
     pub(crate) async fn group(store: &impl Store, owner: UserId) -> ConversationId {
         let id = ConversationId::new();
-        let (title, members) = (title("Tea"), Vec::new());
-        let create = write(id, owner, Act::CreateGroup { title, members });
+        let group = Act::CreateGroup {
+            title: title("Tea"),
+            topic: None,
+            history: History::Shared,
+            members: Vec::new(),
+        };
+        let create = write(id, owner, group);
         store.commit(&[create]).await.unwrap().remove(0).unwrap();
         id
     }

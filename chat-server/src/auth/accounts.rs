@@ -1,23 +1,30 @@
-//! The server's own accounts: register, sign in, refresh, sign out.
+//! The server's own accounts: register, sign in, refresh, sign out, and where one is signed in.
 
 use std::{sync::Arc, time::Duration};
 
 use chat_core::{
     Directory,
-    model::{Profile, Timestamp, UserId},
+    model::{Profile, SignInId, Timestamp, UserId},
+    protocol::rest::SignIn,
     store::StoreError,
 };
-use uuid::Uuid;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 
 use crate::database::Opened;
 
 use super::{
-    AuthError, Authenticate, DisplayName, Identity, Invalid, SigningKey, Username,
-    account_store::{AccountStore, RefreshToken, Rotation},
+    AuthError, Authenticate, Device, DisplayName, Identity, Invalid, SigningKey, Username,
+    account_store::{AccountStore, Begun, RefreshToken, Rotation},
     passwords::{self, PasswordError, Passwords},
     revocations::Revocations,
     tokens::{LEEWAY, Tokens},
 };
+
+/// How often a node asks which sign-ins were ended on others.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+/// How far back it looks: the clocks of nodes may be apart, and a transaction may commit late.
+const LOOK_BACK: Duration = Duration::from_mins(1);
 
 /// Whether new accounts can be made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
@@ -117,9 +124,7 @@ impl Accounts {
             Opened::Postgres(store) => AccountStore::in_postgres(store).await?,
         };
         let keep = access_token_lifetime + 2 * LEEWAY;
-        let keep_millis = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
-        let since = Timestamp::from_millis(Timestamp::now().as_millis() - keep_millis);
-        let revoked = store.revoked_since(since).await?;
+        let revoked = store.revoked_since(ago(keep)).await?;
         Ok(Self(Arc::new(Inner {
             store,
             tokens: Tokens::new(key, access_token_lifetime),
@@ -135,6 +140,7 @@ impl Accounts {
         username: &str,
         password: String,
         display_name: Option<&str>,
+        device: &Device,
     ) -> Result<Session, AccountError> {
         if self.0.registration == Registration::Closed {
             return Err(AccountError::RegistrationClosed);
@@ -143,9 +149,10 @@ impl Accounts {
         let display_name = DisplayName::parse(display_name.unwrap_or(username))?;
         passwords::check_new(&password, &name)?;
         let hash = self.0.passwords.hash(password).await?;
-        let created = self.0.store.create(&name, &display_name, &hash).await?;
-        let (user, sign_in, refresh) = created.ok_or(AccountError::UsernameTaken)?;
-        self.session(user, sign_in, refresh)
+        let store = &self.0.store;
+        let created = store.create(&name, &display_name, &hash, device).await?;
+        let (user, begun) = created.ok_or(AccountError::UsernameTaken)?;
+        self.begin(user, begun)
     }
 
     /// Signs in. An unknown name and a wrong password give the same answer after the same time.
@@ -153,12 +160,13 @@ impl Accounts {
         &self,
         username: &str,
         password: String,
+        device: &Device,
     ) -> Result<Session, AccountError> {
         if password.len() > 256 {
             return Err(AccountError::WrongCredentials);
         }
         let account = match Username::parse(username) {
-            Ok(name) => self.0.store.by_username(&name).await?,
+            Ok(name) => self.0.store.credentials(&name).await?,
             Err(_) => None,
         };
         let (user, hash) = account.unzip();
@@ -166,8 +174,8 @@ impl Accounts {
         let user = user
             .filter(|_| right)
             .ok_or(AccountError::WrongCredentials)?;
-        let (sign_in, refresh) = self.0.store.sign_in(user).await?;
-        self.session(user, sign_in, refresh)
+        let begun = self.0.store.sign_in(user, device).await?;
+        self.begin(user, begun)
     }
 
     /// Takes a refresh token for new tokens of the same sign-in.
@@ -180,7 +188,7 @@ impl Accounts {
             } => self.session(user_id, sign_in, token),
             Rotation::Reused { sign_in } => {
                 tracing::warn!(%sign_in, "a refresh token came twice: the sign-in is revoked");
-                self.0.revocations.revoke(sign_in);
+                self.0.revocations.revoke([sign_in]);
                 Err(AccountError::RefreshReused)
             }
             Rotation::Void => Err(AccountError::RefreshVoid),
@@ -191,7 +199,7 @@ impl Accounts {
     pub(crate) async fn logout(&self, token: &str) -> Result<(), AccountError> {
         let ended = self.0.store.sign_out(token).await?;
         let sign_in = ended.ok_or(AccountError::RefreshVoid)?;
-        self.0.revocations.revoke(sign_in);
+        self.0.revocations.revoke([sign_in]);
         Ok(())
     }
 
@@ -206,20 +214,67 @@ impl Accounts {
         Ok(self.0.store.rename(user, &name).await?)
     }
 
-    /// At most `limit` users with `text` in one of their names, by user name, after `after`.
+    /// At most `limit` users whose user name, or whose display name from one of its words on, begins with `text`: first by
+    /// user name, then by display name.
     pub(crate) async fn search(
         &self,
         text: &str,
-        after: &str,
         limit: usize,
     ) -> Result<Vec<Profile>, AccountError> {
-        Ok(self.0.store.search(text, after, limit).await?)
+        Ok(self.0.store.search(text, limit).await?)
+    }
+
+    /// Where the user is signed in, the last used first; `current` is marked.
+    pub(crate) async fn sign_ins(
+        &self,
+        user: UserId,
+        current: SignInId,
+    ) -> Result<Vec<SignIn>, AccountError> {
+        Ok(self.0.store.sign_ins(user, current).await?)
+    }
+
+    /// Ends this sign-in of the user; `false` when they have none of this id that is not over.
+    pub(crate) async fn end_sign_in(
+        &self,
+        user: UserId,
+        sign_in: SignInId,
+    ) -> Result<bool, AccountError> {
+        let ended = self.0.store.end(user, sign_in).await?;
+        if ended {
+            self.0.revocations.revoke([sign_in]);
+        }
+        Ok(ended)
+    }
+
+    /// Until the server stops, ends here what is ended on other nodes.
+    pub(crate) async fn follow_revocations(&self, stopping: CancellationToken) {
+        if !self.0.store.is_shared() {
+            return;
+        }
+        let mut looks = interval(BETWEEN_LOOKS);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut since = ago(LOOK_BACK);
+        while stopping.run_until_cancelled(looks.tick()).await.is_some() {
+            let next = ago(LOOK_BACK);
+            match self.0.store.revoked_since(since).await {
+                Ok(revoked) => {
+                    self.0.revocations.revoke(revoked);
+                    since = next;
+                }
+                Err(error) => tracing::warn!(%error, "what was ended elsewhere is asked again"),
+            }
+        }
+    }
+
+    fn begin(&self, user: UserId, begun: Begun) -> Result<Session, AccountError> {
+        self.0.revocations.revoke(begun.ended);
+        self.session(user, begun.sign_in, begun.token)
     }
 
     fn session(
         &self,
         user_id: UserId,
-        sign_in: Uuid,
+        sign_in: SignInId,
         refresh: RefreshToken,
     ) -> Result<Session, AccountError> {
         Ok(Session {
@@ -257,4 +312,21 @@ impl Directory for Accounts {
         let profiles = self.0.store.profiles(users).await;
         profiles.map_err(StoreError::unavailable)
     }
+
+    async fn by_username(&self, usernames: &[String]) -> Result<Vec<Profile>, StoreError> {
+        let names = usernames
+            .iter()
+            .filter_map(|name| Username::parse(name).ok());
+        let names: Vec<String> = names.map(|name| name.as_str().to_owned()).collect();
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let profiles = self.0.store.by_username(&names).await;
+        profiles.map_err(StoreError::unavailable)
+    }
+}
+
+fn ago(time: Duration) -> Timestamp {
+    let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_millis(Timestamp::now().as_millis() - millis)
 }

@@ -2,6 +2,7 @@
 
 mod account_store;
 mod accounts;
+mod device;
 mod key;
 mod names;
 mod passwords;
@@ -14,6 +15,7 @@ use chat_core::model::{Timestamp, UserId};
 
 pub use accounts::Registration;
 pub(crate) use accounts::{AccountError, Accounts, Session, SettingUp};
+pub(crate) use device::Device;
 pub(crate) use key::{KeyError, SigningKey};
 pub(crate) use names::{DisplayName, Invalid, Username};
 pub(crate) use tokens::MAX_TOKEN_BYTES;

@@ -92,7 +92,7 @@ impl DisplayName {
 }
 
 /// Control characters, line and paragraph separators, and marks that turn the direction of what follows.
-fn disturbs(c: char) -> bool {
+pub(super) fn disturbs(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chat_core::model::SignInId;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 /// Remembers a revoked sign-in for as long as an access token of it could live, and tells its sockets.
 #[derive(Debug)]
@@ -19,14 +19,14 @@ pub(super) struct Revocations {
 
 #[derive(Debug, Default)]
 struct State {
-    revoked: HashMap<Uuid, Instant>,
-    watched: HashMap<Uuid, Weak<CancellationToken>>,
+    revoked: HashMap<SignInId, Instant>,
+    watched: HashMap<SignInId, Weak<CancellationToken>>,
     /// At this many watched sign-ins, those whose sockets are gone are forgotten.
     tidy_at: usize,
 }
 
 impl Revocations {
-    pub(super) fn new(keep: Duration, revoked: impl IntoIterator<Item = Uuid>) -> Self {
+    pub(super) fn new(keep: Duration, revoked: impl IntoIterator<Item = SignInId>) -> Self {
         let now = Instant::now();
         let state = State {
             revoked: revoked.into_iter().map(|id| (id, now)).collect(),
@@ -38,33 +38,37 @@ impl Revocations {
         }
     }
 
-    pub(super) fn revoke(&self, sign_in: Uuid) {
+    /// Revokes them; those that were revoked before may be among them.
+    pub(super) fn revoke(&self, sign_ins: impl IntoIterator<Item = SignInId>) {
         let mut state = self.state.lock();
         let now = Instant::now();
         state
             .revoked
             .retain(|_, since| now.duration_since(*since) < self.keep);
-        state.revoked.insert(sign_in, now);
-        let watched = state.watched.remove(&sign_in);
+        let mut watched = Vec::new();
+        for sign_in in sign_ins {
+            state.revoked.entry(sign_in).or_insert(now);
+            watched.extend(state.watched.remove(&sign_in));
+        }
         drop(state);
-        if let Some(token) = watched.and_then(|token| token.upgrade()) {
+        for token in watched.iter().filter_map(Weak::upgrade) {
             token.cancel();
         }
     }
 
-    pub(super) fn contains(&self, sign_in: Uuid) -> bool {
+    pub(super) fn contains(&self, sign_in: SignInId) -> bool {
         self.state.lock().revoked.contains_key(&sign_in)
     }
 
     /// Completes when the sign-in is revoked; at once if it is already.
-    pub(super) async fn of(&self, sign_in: Uuid) {
+    pub(super) async fn of(&self, sign_in: SignInId) {
         let Some(token) = self.watch(sign_in) else {
             return;
         };
         token.cancelled().await;
     }
 
-    fn watch(&self, sign_in: Uuid) -> Option<Arc<CancellationToken>> {
+    fn watch(&self, sign_in: SignInId) -> Option<Arc<CancellationToken>> {
         let mut state = self.state.lock();
         if state.revoked.contains_key(&sign_in) {
             return None;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chat_core::model::{Timestamp, UserId};
+use chat_core::model::{SignInId, Timestamp, UserId};
 use jsonwebtoken::{Algorithm, Header, Validation, errors::ErrorKind};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -25,7 +25,7 @@ struct Claims {
     iss: String,
     aud: String,
     sub: UserId,
-    sid: Uuid,
+    sid: SignInId,
     jti: Uuid,
     iat: u64,
     exp: u64,
@@ -37,7 +37,7 @@ struct Claims {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Holder {
     pub(super) user_id: UserId,
-    pub(super) sign_in: Uuid,
+    pub(super) sign_in: SignInId,
     pub(super) expires_at: Timestamp,
 }
 
@@ -68,7 +68,7 @@ impl Tokens {
         self.lifetime
     }
 
-    pub(super) fn issue(&self, user: UserId, sign_in: Uuid) -> Result<String, AuthError> {
+    pub(super) fn issue(&self, user: UserId, sign_in: SignInId) -> Result<String, AuthError> {
         let now = unix_now();
         let claims = Claims {
             iss: ISSUER.to_owned(),

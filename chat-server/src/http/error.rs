@@ -1,8 +1,10 @@
 //! The one place where errors become responses.
 
+use std::time::Instant;
+
 use axum::{
     Json,
-    extract::Request,
+    extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -17,6 +19,9 @@ use uuid::Uuid;
 use crate::{
     auth::{AccountError, AuthError, Invalid},
     limits::TooMany,
+    metrics::Transport,
+    state::Shared,
+    telemetry::request_span,
 };
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -122,18 +127,39 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Wraps every request: gives it an id and a log span, and every answer the headers and the form it must have.
-pub(crate) async fn envelope(request: Request, next: Next) -> Response {
+/// Wraps every request: gives it an id and a log span, counts it, and gives every answer the headers and the form it must
+/// have.
+pub(crate) async fn envelope(
+    State(state): State<Shared>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let began = Instant::now();
     let request_id = Uuid::now_v7();
-    let span = tracing::info_span!("request", %request_id, method = %request.method(), path = request.uri().path());
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map(MatchedPath::as_str);
+    let span = request_span(request_id, &method, route);
     let mut response =
         if request.version() == Version::HTTP_11 && !request.headers().contains_key(header::HOST) {
             ApiError::new(ErrorCode::Malformed, "a request names its Host").into_response()
         } else {
             next.run(request).instrument(span.clone()).await
         };
-    span.in_scope(|| tracing::debug!(status = response.status().as_u16(), "answered"));
+    let status = response.status();
+    span.record("status", status.as_u16());
+    span.in_scope(|| {
+        if status.is_server_error() {
+            tracing::warn!("a request failed");
+        } else {
+            tracing::debug!("answered");
+        }
+    });
+    state
+        .metrics
+        .answered(&method, route, status, began.elapsed());
     if let Some(ApiError(problem)) = response.extensions_mut().remove() {
+        state.metrics.refused(Transport::Rest, problem.code);
         response = render(*problem, &request_id.to_string(), &response);
     }
     let headers = response.headers_mut();
@@ -173,6 +199,7 @@ fn render(mut problem: Problem, request_id: &str, answer: &Response) -> Response
     response
 }
 
+/// A page that needs more than nothing says so itself.
 fn harden(headers: &mut HeaderMap) {
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -180,7 +207,8 @@ fn harden(headers: &mut HeaderMap) {
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'"),
         (header::REFERRER_POLICY, "no-referrer"),
     ] {
-        headers.insert(name, HeaderValue::from_static(value));
+        let entry = headers.entry(name);
+        entry.or_insert(HeaderValue::from_static(value));
     }
 }
 

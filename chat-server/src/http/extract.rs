@@ -2,18 +2,15 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    str::FromStr,
     time::Duration,
 };
 
 use axum::{
     extract::{
-        ConnectInfo, FromRef, FromRequest, FromRequestParts, Path, Request,
-        rejection::QueryRejection,
+        ConnectInfo, FromRef, FromRequest, FromRequestParts, Request, rejection::QueryRejection,
     },
     http::{HeaderMap, header, request::Parts},
 };
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chat_core::{
     model::{Seq, UserId},
     protocol::{ErrorCode, Problem},
@@ -29,7 +26,7 @@ pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
 /// A body that takes longer to arrive is given up.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Places beyond are further than any log goes.
-const MAX_SEQ: Seq = i64::MAX.unsigned_abs();
+pub(super) const MAX_SEQ: Seq = i64::MAX.unsigned_abs();
 
 /// Who sent the request, by its bearer token, and within their rate.
 #[derive(Clone, Copy, Debug)]
@@ -274,65 +271,6 @@ impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
     }
 }
 
-/// The id in the path of a request. What is no id names nothing.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Id<T>(pub(crate) T);
-
-impl<T: FromStr + Send, S: Send + Sync> FromRequestParts<S> for Id<T> {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let Ok(Path(text)) = Path::<String>::from_request_parts(parts, state).await else {
-            return Err(no_such_thing());
-        };
-        text.parse().map(Self).map_err(|_no_id| no_such_thing())
-    }
-}
-
-/// The two ids in the path of a request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ids<A, B>(pub(crate) A, pub(crate) B);
-
-impl<A: FromStr + Send, B: FromStr + Send, S: Send + Sync> FromRequestParts<S> for Ids<A, B> {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
-        let Ok(Path((outer, inner))) = path else {
-            return Err(no_such_thing());
-        };
-        match (outer.parse(), inner.parse()) {
-            (Ok(outer), Ok(inner)) => Ok(Self(outer, inner)),
-            _ => Err(no_such_thing()),
-        }
-    }
-}
-
-fn no_such_thing() -> ApiError {
-    ApiError::new(ErrorCode::NotFound, "the path names nothing that exists")
-}
-
-/// How much of a list, and from where.
-#[derive(Clone, Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PageParameters {
-    pub(crate) limit: Option<usize>,
-    pub(crate) cursor: Option<String>,
-}
-
-/// The wanted length of a page, 50 if none is given.
-pub(crate) fn page_limit(limit: Option<usize>) -> Result<usize, ApiError> {
-    match limit {
-        None => Ok(50),
-        Some(limit @ 1..=200) => Ok(limit),
-        Some(_) => Err(ApiError::invalid(
-            "limit",
-            "out_of_range",
-            "a page has 1 to 200 items",
-        )),
-    }
-}
-
 /// A place in a log, from a request.
 pub(crate) fn seq(field: &str, seq: Seq) -> Result<Seq, ApiError> {
     if seq > MAX_SEQ {
@@ -343,29 +281,4 @@ pub(crate) fn seq(field: &str, seq: Seq) -> Result<Seq, ApiError> {
         ));
     }
     Ok(seq)
-}
-
-/// Where a page ended, as clients carry it: to be handed back, not to be read.
-pub(crate) fn encode_cursor(place: &str) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(place)
-}
-
-/// The place in a cursor that was handed back.
-pub(crate) fn decode_cursor<T>(
-    cursor: Option<&str>,
-    place: impl FnOnce(&str) -> Option<T>,
-) -> Result<Option<T>, ApiError> {
-    let Some(cursor) = cursor else {
-        return Ok(None);
-    };
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).unwrap_or_default();
-    let text = String::from_utf8(bytes).unwrap_or_default();
-    match place(&text) {
-        Some(place) => Ok(Some(place)),
-        None => Err(ApiError::invalid(
-            "cursor",
-            "not_accepted",
-            "a cursor is the next_cursor of the page before",
-        )),
-    }
 }

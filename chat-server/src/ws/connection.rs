@@ -8,6 +8,7 @@ use chat_core::{
     protocol::{Ack, ClientCommand, ClientFrame, CloseCode, ErrorCode, Problem, Signal},
 };
 use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{Span, field::display};
 use uuid::Uuid;
 
 use super::{
@@ -19,6 +20,7 @@ use super::{
 use crate::{
     auth::{AuthError, Identity},
     http::{
+        cursors::move_read_cursor,
         error::{ApiError, auth_problem},
         extract::seq,
     },
@@ -39,6 +41,7 @@ const RECONNECT_SPREAD_MS: u128 = 2_000;
 
 /// Serves a socket to its end.
 pub(super) async fn run(state: Shared, mut socket: Socket, caller: Option<(Identity, OpenSocket)>) {
+    let _open = state.metrics.socket_opened();
     let limits = state.socket_limits();
     let by_header = caller.is_some();
     let known = match caller {
@@ -47,12 +50,15 @@ pub(super) async fn run(state: Shared, mut socket: Socket, caller: Option<(Ident
     };
     let (identity, _place, reference) = match known {
         Ok(known) => known,
-        Err(ending) => return end(socket, None, ending).await,
+        Err(ending) => return end(&state, socket, None, ending).await,
     };
     let session = match state.chat.connect(identity.user_id).await {
         Ok(session) => session,
-        Err(error) => return end(socket, None, Ending::failed(&error)).await,
+        Err(error) => return end(&state, socket, None, Ending::failed(&error)).await,
     };
+    Span::current()
+        .record("session_id", display(session.id()))
+        .record("user_id", display(session.user_id()));
     socket.queue_signal(&greeting::hello(&state, &session, &identity));
     if !by_header {
         socket.queue_signal(&answer(reference, Ok(Ack::default())));
@@ -70,11 +76,13 @@ pub(super) async fn run(state: Shared, mut socket: Socket, caller: Option<(Ident
     };
     let ending = connection.follow().await;
     tracing::debug!(user = %connection.identity.user_id, ?ending, "a socket ends");
-    end(connection.socket, Some(connection.session), ending).await;
+    let (socket, session) = (connection.socket, connection.session);
+    end(&connection.state, socket, Some(session), ending).await;
 }
 
 /// A goodbye takes the user offline at once; whoever just broke off, or is sent elsewhere, may be back in a moment.
-async fn end(socket: Socket, session: Option<Session>, ending: Ending) {
+async fn end(state: &Shared, socket: Socket, session: Option<Session>, ending: Ending) {
+    state.metrics.socket_closed(ending.label());
     let goodbye = matches!(
         ending,
         Ending::Left | Ending::Close(CloseCode::Revoked | CloseCode::Unauthenticated, _)
@@ -156,6 +164,7 @@ impl Connection {
                     }
                     Err(Error::Unavailable(error)) => {
                         tracing::warn!(%error, "a session is asked again later");
+                        self.state.metrics.session_retries.inc();
                         self.ask_session_at = Some(Instant::now() + RETRY_AFTER);
                         timer.as_mut().reset(self.next_deadline());
                     }
@@ -281,6 +290,10 @@ impl Connection {
                 let watched = self.session.watch_presence(user_ids).await;
                 watched.map(|()| Ack::default()).map_err(ApiError::from)
             }
+            ClientCommand::SetPresence { status } => {
+                let set = self.session.set_presence(status).await;
+                set.map(|()| Ack::default()).map_err(ApiError::from)
+            }
             ClientCommand::Ping {} => Ok(Ack::default()),
             ClientCommand::SendMessage {
                 conversation_id,
@@ -298,23 +311,27 @@ impl Connection {
             ClientCommand::MarkRead {
                 conversation_id,
                 seq: wanted,
+                unread,
             } => {
                 let chat = self.state.chat.clone();
                 let reader = self.identity.user_id;
-                self.lane.run(async move {
-                    let marked = match seq("seq", wanted) {
-                        Ok(wanted) => chat
-                            .mark_read(reader, conversation_id, wanted)
-                            .await
-                            .map_err(ApiError::from),
-                        Err(error) => Err(error),
-                    };
-                    let ack = marked
-                        .map(|_| Ack::default())
-                        .map_err(ApiError::into_problem);
-                    Outcome::Answer(answer(reference, ack))
+                return self.run(reference, async move {
+                    let wanted = seq("seq", wanted)?;
+                    move_read_cursor(&chat, reader, conversation_id, wanted, unread).await?;
+                    Ok(Ack::default())
                 });
-                return None;
+            }
+            ClientCommand::MarkDelivered {
+                conversation_id,
+                seq: wanted,
+            } => {
+                let chat = self.state.chat.clone();
+                let reader = self.identity.user_id;
+                return self.run(reference, async move {
+                    let wanted = seq("seq", wanted)?;
+                    chat.mark_delivered(reader, conversation_id, wanted).await?;
+                    Ok(Ack::default())
+                });
             }
             ClientCommand::Authenticate { token } => {
                 let state = Shared::clone(&self.state);
@@ -343,6 +360,7 @@ impl Connection {
         let joined = self.session.join(conversation, after).await?;
         Ok(Ack {
             head_seq: Some(joined.head_seq),
+            after_seq: joined.after_seq,
             reset: Some(joined.reset),
             message: None,
         })
@@ -370,16 +388,24 @@ impl Connection {
             return (!self.limits.bears_haste()).then(Ending::too_hasty);
         }
         let chat = self.state.chat.clone();
-        self.lane.run(async move {
-            let sent = chat.send(sender, conversation, draft).await;
-            let ack = sent.map(|sent| Ack {
+        self.run(reference, async move {
+            let sent = chat.send(sender, conversation, draft).await?;
+            Ok(Ack {
                 message: Some(Box::new(sent.message)),
                 ..Ack::default()
-            });
-            Outcome::Answer(answer(
-                reference,
-                ack.map_err(|error| ApiError::from(error).into_problem()),
-            ))
+            })
+        })
+    }
+
+    /// Carries out a command that takes its time, beside reading and pushing.
+    fn run(
+        &mut self,
+        reference: Reference,
+        command: impl Future<Output = Result<Ack, ApiError>> + Send + 'static,
+    ) -> Option<Ending> {
+        self.lane.run(async move {
+            let done = command.await.map_err(ApiError::into_problem);
+            Outcome::Answer(answer(reference, done))
         });
         None
     }

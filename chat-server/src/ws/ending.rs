@@ -1,5 +1,7 @@
 //! How a socket ends: what it is closed with, and why.
 
+use std::borrow::Cow;
+
 use chat_core::{Error, protocol::CloseCode};
 
 /// How a socket ends.
@@ -14,6 +16,15 @@ pub(super) enum Ending {
 }
 
 impl Ending {
+    /// How it is counted.
+    pub(super) fn label(&self) -> Cow<'static, str> {
+        match self {
+            Self::Left => "left".into(),
+            Self::Lost => "lost".into(),
+            Self::Close(code, _) => code.as_u16().to_string().into(),
+        }
+    }
+
     pub(super) fn draining() -> Self {
         Self::Close(CloseCode::Draining, "the server is stopping")
     }

@@ -96,6 +96,7 @@ pub(super) fn hello(state: &Shared, session: &Session, identity: &Identity) -> S
     Signal::Hello(Box::new(Hello {
         session_id: session.id(),
         user_id: session.user_id(),
+        availability: session.availability(),
         node_id: state.chat.node_id(),
         epoch: state.chat.epoch(),
         server_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -6,10 +6,13 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::Instant,
 };
+
+use crate::metrics::Counted;
 
 /// A stream that watches its peer.
 #[derive(Debug)]
@@ -20,17 +23,20 @@ pub(super) struct Metered<S> {
     /// More of them are an endless message.
     most_incomplete: usize,
     /// The kernel took no more bytes: from then on, each that it takes is one that the peer has read.
-    blocked: bool,
+    blocked: Option<Counted>,
+    /// All that are blocked.
+    stalled: Gauge,
     alive_at: Instant,
 }
 
 impl<S> Metered<S> {
-    pub(super) fn new(inner: S, most_incomplete: usize) -> Self {
+    pub(super) fn new(inner: S, most_incomplete: usize, stalled: Gauge) -> Self {
         Self {
             inner,
             incomplete: 0,
             most_incomplete,
-            blocked: false,
+            blocked: None,
+            stalled,
             alive_at: Instant::now(),
         }
     }
@@ -83,12 +89,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     ) -> Poll<io::Result<usize>> {
         match Pin::new(&mut self.inner).poll_write(context, bytes) {
             Poll::Pending => {
-                self.blocked = true;
+                if self.blocked.is_none() {
+                    self.blocked = Some(Counted::new(&self.stalled));
+                }
                 Poll::Pending
             }
             Poll::Ready(written) => {
-                if self.blocked && written.as_ref().is_ok_and(|written| *written > 0) {
-                    self.blocked = false;
+                if self.blocked.is_some() && written.as_ref().is_ok_and(|written| *written > 0) {
+                    self.blocked = None;
                     self.alive_at = Instant::now();
                 }
                 Poll::Ready(written)

@@ -7,10 +7,10 @@ mod lane;
 mod metered;
 mod socket;
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use axum::{
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -18,6 +18,7 @@ use chat_core::protocol::{ErrorCode, SUBPROTOCOL};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tracing::Instrument;
 
 use self::socket::Socket;
 use crate::{
@@ -28,11 +29,22 @@ use crate::{
     },
     limits::{OpenSocket, TooMany},
     state::Shared,
+    telemetry::connection_span,
 };
 
 /// A client that was told to go ahead has this long until its connection is ours.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Open the socket
+///
+/// A WebSocket with the subprotocol `chat.v1`; [its protocol](/docs/socket). The token goes into the `Authorization` header, or into
+/// the first frame. A page's `Origin` must be one that the operator allows (`forbidden`).
+#[utoipa::path(
+    get, path = "/ws", operation_id = "open_socket", tag = "socket",
+    security((), ("bearer" = [])),
+    responses((status = SWITCHING_PROTOCOLS, description = "From here on it is a WebSocket.")),
+    extensions(("x-errors" = json!([ErrorCode::Forbidden, ErrorCode::Unauthenticated, ErrorCode::TokenExpired]))),
+)]
 pub(crate) async fn upgrade(
     State(state): State<Shared>,
     request: Request,
@@ -54,6 +66,8 @@ pub(crate) async fn upgrade(
     };
     let accept = accept_key(&parts.headers)?;
     let subprotocol = subprotocol(&parts.headers)?;
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let span = connection_span(peer.map(|peer| peer.0));
     let upgrading = parts.extensions.remove::<OnUpgrade>();
     let upgrading =
         upgrading.ok_or_else(|| not_a_websocket("this connection cannot become one"))?;
@@ -65,14 +79,14 @@ pub(crate) async fn upgrade(
     }
     state
         .sockets
-        .spawn(serve(Shared::clone(&state), upgrading, caller));
+        .spawn(serve(Shared::clone(&state), upgrading, caller).instrument(span));
     Ok(switching_protocols(accept, subprotocol))
 }
 
 async fn serve(state: Shared, upgrading: OnUpgrade, caller: Option<(Identity, OpenSocket)>) {
     match tokio::time::timeout(UPGRADE_TIMEOUT, upgrading).await {
         Ok(Ok(upgraded)) => {
-            let socket = Socket::new(TokioIo::new(upgraded), &state.announced).await;
+            let socket = Socket::new(TokioIo::new(upgraded), &state).await;
             connection::run(state, socket, caller).await;
         }
         Ok(Err(error)) => tracing::debug!(%error, "a socket was gone before it was open"),

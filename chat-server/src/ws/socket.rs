@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use chat_core::protocol::{Announced, CloseCode, Signal};
+use chat_core::protocol::{CloseCode, Signal};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -32,6 +32,7 @@ use tokio_tungstenite::{
 };
 
 use super::metered::Metered;
+use crate::{metrics::Transport, state::Shared};
 
 /// Allocated for each socket, also while it is silent.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
@@ -47,6 +48,7 @@ pub(super) struct Socket {
     /// What is to be written. Its users keep it short: they add little while it is being written.
     outbox: VecDeque<Message>,
     writing: bool,
+    state: Shared,
 }
 
 /// What happened on a socket.
@@ -67,8 +69,8 @@ pub(super) enum Happened {
 }
 
 impl Socket {
-    pub(super) async fn new(io: TokioIo<Upgraded>, announced: &Announced) -> Self {
-        let largest = announced.max_frame_bytes;
+    pub(super) async fn new(io: TokioIo<Upgraded>, state: &Shared) -> Self {
+        let largest = state.announced.max_frame_bytes;
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(WRITE_BUFFER_BYTES)
@@ -76,11 +78,13 @@ impl Socket {
             .max_write_buffer_size(8 * largest + 4 * WRITE_BUFFER_BYTES)
             .max_message_size(Some(largest))
             .max_frame_size(Some(largest));
-        let metered = Metered::new(io, 2 * largest + 64 * 1024);
+        let stalled = state.metrics.sockets_stalled.clone();
+        let metered = Metered::new(io, 2 * largest + 64 * 1024, stalled);
         Self {
             stream: WebSocketStream::from_raw_socket(metered, Role::Server, Some(config)).await,
             outbox: VecDeque::new(),
             writing: false,
+            state: Shared::clone(state),
         }
     }
 
@@ -91,6 +95,9 @@ impl Socket {
     }
 
     pub(super) fn queue_signal(&mut self, signal: &Signal) {
+        if let Signal::Error { problem, .. } = signal {
+            self.state.metrics.refused(Transport::Socket, problem.code);
+        }
         match serde_json::to_vec(signal) {
             Ok(json) => self.queue(json.into()),
             Err(error) => tracing::error!(%error, "a signal cannot be written"),

@@ -4,7 +4,9 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, get_current_timestamp};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, Person, Running, sql, start, start_on_file, start_with, text};
+use crate::support::{
+    PASSWORD, Person, Running, count, sql, start, start_on_file, start_with, text,
+};
 
 /// Makes tokens with the server's own key, right but for what a test makes wrong.
 pub struct Forge {
@@ -391,4 +393,170 @@ async fn what_is_stored_is_for_the_eyes_of_its_owner() {
         let stored = std::fs::metadata(running.dir.path().join(name)).unwrap();
         assert_eq!(stored.permissions().mode() & 0o777, 0o600, "{name}");
     }
+}
+
+/// Signs in as "ana" with this program.
+async fn sign_in_with(running: &Running, user_agent: &str) -> Person {
+    let login = json!({"username": "ana", "password": PASSWORD});
+    let request = running.http.post(running.url("/api/v1/auth/login"));
+    let answer = request.header("user-agent", user_agent).json(&login).send();
+    let answer = answer.await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    running.signed_in(&answer.json().await.unwrap())
+}
+
+async fn sign_ins(person: &Person) -> Vec<Value> {
+    let answer = person.get("/auth/sessions").await;
+    assert_eq!(answer.status, StatusCode::OK, "{:?}", answer.body);
+    assert_eq!(answer.body["next_cursor"], Value::Null);
+    answer.body["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn i_see_where_i_am_signed_in_the_last_used_first() {
+    let running = start_on_file(&["--limits", "off"]).await;
+    let phone = running.person("ana").await;
+    let laptop = sign_in_with(&running, "chat-tui/0.1\t(laptop)").await;
+    running.person("eve").await;
+    sql(
+        &running.dir.path().join("chat.db"),
+        "UPDATE sign_ins SET created_at = created_at - 600000, refreshed_at = refreshed_at - 600000",
+    )
+    .await;
+    let refresh = json!({"refresh_token": laptop.refresh_token});
+    running.post("/api/v1/auth/refresh", refresh).await;
+
+    let listed = sign_ins(&phone).await;
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    let [first, second] = &listed[..] else {
+        panic!("{listed:?}");
+    };
+    assert_eq!(first["user_agent"], "chat-tui/0.1(laptop)");
+    assert_eq!(first["address"], "127.0.0.1");
+    assert_eq!(
+        (&first["current"], &second["current"]),
+        (&json!(false), &json!(true))
+    );
+    let time = |value: &Value| text(value);
+    assert!(time(&first["last_used_at"]) > time(&first["created_at"]));
+    assert!(time(&first["last_used_at"]) > time(&second["last_used_at"]));
+    assert_eq!(
+        second["user_agent"],
+        Value::Null,
+        "it said nothing of itself"
+    );
+    let fields: Vec<&String> = first.as_object().unwrap().keys().collect();
+    assert_eq!(
+        fields,
+        [
+            "address",
+            "created_at",
+            "current",
+            "id",
+            "last_used_at",
+            "user_agent"
+        ]
+    );
+    let nobody = running
+        .request(Method::GET, "/api/v1/auth/sessions", None)
+        .await;
+    assert_eq!(nobody.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn i_sign_out_elsewhere_and_nobody_else_does_it_for_me() {
+    let running = start().await;
+    let phone = running.person("ana").await;
+    let laptop = sign_in_with(&running, "laptop").await;
+    let eve = running.person("eve").await;
+    let (mut on_phone, mut on_laptop) = (phone.connect().await, laptop.connect().await);
+    let there = text(&sign_ins(&laptop).await[0]["id"]);
+    let end = async |person: &Person, id: &str| {
+        let path = format!("/auth/sessions/{id}");
+        person.request(Method::DELETE, &path, None).await
+    };
+    for unknown in [&there, "00000000-0000-7000-8000-000000000000", "x"] {
+        let answer = end(&eve, unknown).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code()),
+            (404, "not_found"),
+            "{unknown}"
+        );
+    }
+
+    assert_eq!(end(&phone, &there).await.status, StatusCode::NO_CONTENT);
+
+    assert_eq!(on_laptop.closed().await, 4502);
+    assert_eq!(laptop.get("/users/me").await.code(), "unauthenticated");
+    let refresh = json!({"refresh_token": laptop.refresh_token});
+    let refused = running.post("/api/v1/auth/refresh", refresh).await;
+    assert_eq!(refused.code(), "unauthenticated");
+    assert_eq!(
+        end(&phone, &there).await.status,
+        StatusCode::NOT_FOUND,
+        "it is over"
+    );
+    on_phone.settle().await;
+    let here = sign_ins(&phone).await;
+    assert_eq!((here.len(), &here[0]["current"]), (1, &json!(true)));
+
+    assert_eq!(
+        end(&phone, &text(&here[0]["id"])).await.status,
+        StatusCode::NO_CONTENT
+    );
+    assert_eq!(on_phone.closed().await, 4502, "the own one is one of them");
+}
+
+#[tokio::test]
+async fn the_sign_in_that_was_not_used_for_longest_goes_for_the_51st() {
+    let running = start().await;
+    let first = running.person("ana").await;
+    let second = sign_in_with(&running, "second").await;
+    let mut socket = first.connect().await;
+    for n in 3..=50 {
+        sign_in_with(&running, &n.to_string()).await;
+    }
+    assert_eq!(sign_ins(&second).await.len(), 50);
+    socket.settle().await;
+
+    let newest = sign_in_with(&running, "newest").await;
+
+    assert_eq!(socket.closed().await, 4502);
+    assert_eq!(first.get("/users/me").await.code(), "unauthenticated");
+    let listed = sign_ins(&newest).await;
+    assert_eq!(
+        (listed.len(), &listed[0]["user_agent"]),
+        (50, &json!("newest"))
+    );
+}
+
+#[tokio::test]
+async fn what_is_over_is_listed_no_more_and_forgotten_in_the_end() {
+    let running = start_on_file(&["--limits", "off"]).await;
+    let database = running.dir.path().join("chat.db");
+    let old = running.person("ana").await;
+    sql(
+        &database,
+        "UPDATE sign_ins SET refreshed_at = refreshed_at - 14 * 86400000 - 1",
+    )
+    .await;
+    let new = sign_in_with(&running, "new").await;
+    let listed = sign_ins(&new).await;
+    assert_eq!((listed.len(), &listed[0]["user_agent"]), (1, &json!("new")));
+    assert_eq!(count(&database, "SELECT count(*) FROM sign_ins").await, 2);
+    let refresh = json!({"refresh_token": old.refresh_token});
+    let refused = running.post("/api/v1/auth/refresh", refresh).await;
+    assert_eq!(refused.code(), "unauthenticated");
+
+    sql(
+        &database,
+        "UPDATE sign_ins SET refreshed_at = refreshed_at - 86400000 WHERE user_agent IS NULL",
+    )
+    .await;
+    sign_in_with(&running, "newer").await;
+    assert_eq!(count(&database, "SELECT count(*) FROM sign_ins").await, 2);
+    assert_eq!(
+        count(&database, "SELECT count(*) FROM refresh_tokens").await,
+        2
+    );
 }

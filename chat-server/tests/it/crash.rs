@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chat_core::{
+    NewGroup,
     client::{Client, Event, Live, LiveEvents},
     model::{ClientId, ConversationId, Draft, Entry, Message, Title, UserId},
 };
@@ -101,7 +102,7 @@ async fn people_who_chat_through_kills_of_the_server_see_one_whole_log_and_lose_
     let title = Title::try_from("Crash".to_owned()).unwrap();
     let members = people.iter().map(|(id, _)| *id).collect();
     let conversation = owner
-        .create_group(title, members)
+        .create_group(NewGroup::new(title, members))
         .await
         .unwrap()
         .conversation

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -208,4 +209,121 @@ async fn lifted_rates_hold_nobody_up() {
     }
     let answers = socket.settle().await;
     assert!(answers.iter().all(|frame: &Value| frame["type"] != "error"));
+}
+
+#[tokio::test]
+async fn each_limit_is_announced() {
+    let running = start_with(&[]).await;
+    let ana = running.person("ana").await;
+    let mut socket = ana.try_connect().await.unwrap();
+    let hello = socket.until("hello").await;
+    for (name, value) in [
+        ("max_body_chars", 8_000),
+        ("max_frame_bytes", 64 * 1024),
+        ("sends_per_second", 10),
+        ("send_burst", 30),
+        ("frames_per_second", 50),
+        ("frame_burst", 100),
+        ("requests_per_second", 20),
+        ("request_burst", 100),
+        ("logins_per_quarter_hour", 5),
+        ("max_sockets_per_user", 20),
+        ("max_joined_conversations", 500),
+        ("max_watched_users", 200),
+        ("max_replay", 1_000),
+        ("ping_interval_ms", 20_000),
+        ("idle_timeout_ms", 45_000),
+    ] {
+        assert_eq!(hello[name], value, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_has_at_most_so_many_characters_over_rest_and_the_socket() {
+    let running = start().await;
+    let ana = running.person("ana").await;
+    let group = ana.group("Long", &[]).await;
+    let mut socket = ana.connect().await;
+    // Characters are counted, however many bytes they take.
+    let (longest, longer) = ("\u{1f980}".repeat(8_000), "a".repeat(8_001));
+    let path = format!("/conversations/{group}/messages");
+    let message = |body: &str| json!({"client_id": Uuid::new_v4(), "body": body});
+    let command = |body: &str| {
+        let mut command = message(body);
+        command["type"] = json!("send_message");
+        command["conversation_id"] = json!(group);
+        command
+    };
+    assert_eq!(ana.post(&path, message(&longest)).await.status, 201);
+    assert_eq!(socket.call(command(&longest)).await["type"], "ack");
+    let refused = ana.post(&path, message(&longer)).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (422, "invalid"));
+    let refused = socket.call(command(&longer)).await;
+    assert_eq!(refused["problem"]["code"], "invalid", "{refused}");
+    let sent = ana.say(&group, "short").await;
+    let edit = format!("{path}/{}", sent["id"].as_str().unwrap());
+    let edited = ana.request(Method::PATCH, &edit, Some(json!({"body": longer})));
+    assert_eq!(edited.await.code(), "invalid");
+
+    let body = json!({"client_id": Uuid::new_v4(), "body": "a".repeat(65 * 1024)});
+    let refused = ana.post(&path, body.clone()).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.code()),
+        (413, "too_large")
+    );
+    socket.send(body).await;
+    assert_eq!(socket.closed().await, 1009);
+}
+
+#[tokio::test]
+async fn an_edit_counts_as_a_message() {
+    let running = start_with(&["--limits", "sends_per_second=1,send_burst=3"]).await;
+    let ana = running.person("ana").await;
+    let group = ana.group("Typo", &[]).await;
+    let sent = ana.say(&group, "tpyo").await;
+    let path = format!(
+        "/conversations/{group}/messages/{}",
+        sent["id"].as_str().unwrap()
+    );
+    let edit = || ana.request(Method::PATCH, &path, Some(json!({"body": "typo"})));
+    assert_eq!(edit().await.status, 200);
+    let mut last = edit().await;
+    for _ in 0..10 {
+        if last.status == 429 {
+            break;
+        }
+        last = edit().await;
+    }
+    assert_too_many(&last);
+}
+
+#[tokio::test]
+async fn an_address_makes_a_bounded_number_of_accounts() {
+    let running = start_with(&["--limits", "logins_per_quarter_hour=1"]).await;
+    let refused = json!({"username": "ana", "password": "short"});
+    for _ in 0..60 {
+        let answer = running.post("/api/v1/auth/register", refused.clone());
+        assert_eq!(answer.await.code(), "invalid");
+    }
+    assert_too_many(&running.post("/api/v1/auth/register", refused).await);
+}
+
+#[tokio::test]
+async fn a_socket_follows_a_bounded_number_of_conversations() {
+    let running = start_with(&["--limits", "off,max_joined_conversations=2"]).await;
+    let ana = running.person("ana").await;
+    let (one, two, three) = (
+        ana.group("1", &[]).await,
+        ana.group("2", &[]).await,
+        ana.group("3", &[]).await,
+    );
+    let mut socket = ana.connect().await;
+    socket.join(&one).await;
+    socket.join(&two).await;
+    let join = json!({"type": "join_conversation", "conversation_id": three});
+    let refused = socket.call(join.clone()).await;
+    assert_eq!(refused["problem"]["code"], "limit_exceeded", "{refused}");
+    let leave = json!({"type": "leave_conversation", "conversation_id": one});
+    assert_eq!(socket.call(leave).await["type"], "ack");
+    assert_eq!(socket.call(join).await["type"], "ack");
 }

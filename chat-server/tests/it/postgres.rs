@@ -3,12 +3,13 @@
 use std::{sync::LazyLock, time::Duration};
 
 use chat_core::testing::PrivatePostgres;
+use chat_server::{Config, Database, PostgresUrl};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::support::{PASSWORD, PATIENCE, Running, start_on, text};
+use crate::support::{PASSWORD, PATIENCE, Running, start_configured, start_on, text};
 
 /// What a caller waits for at most while the database is gone, and how soon all goes on when it is back: with the slack
 /// that a busy machine needs, these are safety nets and no measurements.
@@ -211,4 +212,36 @@ async fn a_database_that_cannot_be_used_is_refused_with_a_line_that_says_why() {
             .unwrap_err();
         assert!(refused.to_string().contains(hint), "{refused}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_signed_out_on_one_node_is_signed_out_on_all() {
+    let url = POSTGRES.database().await.unwrap();
+    let one = start_on(&url, &["--limits", "off"]).await;
+    let config = Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        database: Database::Postgres(PostgresUrl::new(&url)),
+        jwt_key_file: Some(one.key_file()),
+        ..Config::default()
+    };
+    let other = start_configured(config, tempfile::tempdir().unwrap()).await;
+    let ana = one.person("ana").await;
+    let login = json!({"username": "ana", "password": PASSWORD});
+    let there = other.signed_in(&other.post("/api/v1/auth/login", login).await.body);
+    let mut socket = there.connect().await;
+    let listed = ana.get("/auth/sessions").await;
+    let ids = listed.body["items"].as_array().unwrap().iter();
+    let elsewhere = ids.filter(|sign_in| sign_in["current"] == false);
+    let elsewhere: Vec<String> = elsewhere.map(|sign_in| text(&sign_in["id"])).collect();
+    assert_eq!(elsewhere.len(), 1, "{:?}", listed.body);
+
+    let path = format!("/auth/sessions/{}", elsewhere[0]);
+    let ended = ana.request(Method::DELETE, &path, None).await;
+
+    assert_eq!(ended.status, StatusCode::NO_CONTENT);
+    assert_eq!(socket.closed().await, 4502);
+    let refused = there.get("/users/me").await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    one.stop().await;
+    other.stop().await;
 }

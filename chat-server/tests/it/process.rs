@@ -17,11 +17,14 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::support::{PASSWORD, PATIENCE, open, text};
+use crate::support::{PASSWORD, PATIENCE, open, sql, text};
 
 fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chat-server"));
-    command.env_clear().env("CHAT_LOG", "warn");
+    command
+        .env_clear()
+        .env("CHAT_LOG", "warn")
+        .env("CHAT_METRICS_LISTEN", "off");
     command
 }
 
@@ -33,8 +36,12 @@ pub struct Process {
 
 impl Process {
     pub fn start(directory: &Path, listen: &str) -> Self {
+        Self::start_as(command(), directory, listen)
+    }
+
+    fn start_as(mut command: Command, directory: &Path, listen: &str) -> Self {
         let url = format!("sqlite:{}", directory.join("chat.db").display());
-        let mut child = command()
+        let mut child = command
             .args([
                 "--listen",
                 listen,
@@ -44,7 +51,6 @@ impl Process {
                 "off",
             ])
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -120,6 +126,18 @@ fn an_impossible_setting_is_one_line_and_exit_code_2() {
         ),
         (&["--database-url", &broken], "broken.db"),
         (&["--database-url", "memory:", "--listen", &taken], &taken),
+        (
+            &[
+                "--database-url",
+                "memory:",
+                "--listen",
+                "127.0.0.1:0",
+                "--metrics-listen",
+                &taken,
+            ],
+            "--metrics-listen, or `off`",
+        ),
+        (&["--metrics-listen", "on"], "--metrics-listen"),
     ] {
         refused(&command().args(arguments).output().unwrap(), hint);
     }
@@ -354,5 +372,149 @@ async fn what_was_acknowledged_survives_a_kill_exactly_once_and_nothing_is_inven
             StatusCode::CREATED
         };
         assert_eq!(retried.status(), expected);
+    }
+}
+
+/// What a process has logged, line by line.
+fn log_lines(log: &str) -> Vec<Value> {
+    let lines = log.lines().map(serde_json::from_str);
+    lines.collect::<Result<_, _>>().unwrap()
+}
+
+const WRONG: &str = "wrong-password-of-ana";
+const BODY: &str = "a message for nobody else";
+
+/// What a server has logged while somebody used it, and what they were told.
+struct Logged {
+    log: String,
+    account: Value,
+    hello: Value,
+    /// The ids of the request that sent a message, and of one that failed.
+    sent: String,
+    failed: String,
+}
+
+async fn use_a_server_that_logs() -> Logged {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log");
+    let mut command = command();
+    command
+        .env("CHAT_LOG", "debug")
+        .stderr(std::fs::File::create(&log).unwrap());
+    let mut process = Process::start_as(command, directory.path(), "127.0.0.1:0");
+    let (http, base) = (reqwest::Client::new(), process.base.clone());
+    let account = register(&http, &base, "ana").await;
+    let (token, refresh) = (
+        text(&account["access_token"]),
+        text(&account["refresh_token"]),
+    );
+    let group = new_group(&http, &base, &token).await;
+    let post = async |path: &str, body: Value| {
+        let request = http.post(format!("{base}{path}")).bearer_auth(&token);
+        let answer = request.json(&body).send().await.unwrap();
+        let id = answer.headers()["x-request-id"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        (answer.status().as_u16(), id)
+    };
+    let messages = format!("/conversations/{group}/messages");
+    let (status, sent) = post(
+        &messages,
+        json!({"client_id": Uuid::new_v4(), "body": BODY}),
+    )
+    .await;
+    assert_eq!(status, 201);
+    post("/auth/login", json!({"username": "ana", "password": WRONG})).await;
+    post(
+        &messages,
+        json!({"client_id": Uuid::new_v4(), "body": BODY, "x": BODY}),
+    )
+    .await;
+    let forged = format!("{token}x");
+    let refused = http.get(format!("{base}/users/me")).bearer_auth(&forged);
+    assert_eq!(refused.send().await.unwrap().status(), 401);
+
+    let mut socket = open(&base, "/ws", &[]).await.unwrap();
+    socket
+        .send(json!({"type": "authenticate", "token": token}))
+        .await;
+    let hello = socket.until("hello").await;
+    socket.join(&group).await;
+    let command = json!({"type": "send_message", "conversation_id": group, "client_id": Uuid::new_v4(), "body": BODY});
+    assert_eq!(socket.call(command).await["type"], "ack");
+    socket.stream.close(None).await.unwrap();
+    socket.closed().await;
+
+    sql(
+        &directory.path().join("chat.db"),
+        "DROP TABLE refresh_tokens",
+    )
+    .await;
+    let (status, failed) = post("/auth/logout", json!({"refresh_token": refresh})).await;
+    assert_eq!(status, 503);
+    process.terminate();
+    tokio::task::spawn_blocking(move || process.child.wait().unwrap())
+        .await
+        .unwrap();
+
+    Logged {
+        log: std::fs::read_to_string(&log).unwrap(),
+        account,
+        hello,
+        sent,
+        failed,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_tells_each_request_and_connection_apart_and_keeps_secrets() {
+    let logged = use_a_server_that_logs().await;
+    let lines = log_lines(&logged.log);
+    let of_request = |id: &str| {
+        let lines = lines.iter().filter(|line| line["span"]["request_id"] == id);
+        lines.collect::<Vec<_>>()
+    };
+    let answered = of_request(&logged.sent);
+    let span = &answered.last().expect("the request was logged")["span"];
+    assert_eq!(
+        [
+            &span["name"],
+            &span["method"],
+            &span["route"],
+            &span["status"]
+        ],
+        [
+            &json!("request"),
+            &json!("POST"),
+            &json!("/api/v1/conversations/{id}/messages"),
+            &json!(201)
+        ]
+    );
+    let failure = of_request(&logged.failed);
+    let failure = failure.iter().find(|line| line["level"] == "ERROR");
+    let failure = failure.expect("the error was logged where it happened");
+    assert!(
+        failure["cause"]
+            .as_str()
+            .unwrap()
+            .contains("refresh_tokens"),
+        "{failure}"
+    );
+    let connection = lines.iter().find(|line| {
+        line["span"]["name"] == "connection"
+            && line["span"]["session_id"] == logged.hello["session_id"]
+    });
+    let span = &connection.expect("the connection was logged")["span"];
+    assert_eq!(span["user_id"], logged.account["user"]["id"]);
+    assert!(
+        span["peer"].as_str().unwrap().starts_with("127.0.0.1:"),
+        "{span}"
+    );
+
+    let [token, refresh] =
+        ["access_token", "refresh_token"].map(|name| text(&logged.account[name]));
+    for secret in [PASSWORD, WRONG, BODY, &token, &refresh, "$argon2"] {
+        assert!(!logged.log.contains(secret), "{secret} is in the log");
     }
 }

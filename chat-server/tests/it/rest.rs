@@ -286,7 +286,6 @@ async fn history_and_the_log_are_read_from_any_place() {
         "/conversations?cursor=%00".to_owned(),
         format!("/conversations/{group}/members?cursor=x"),
         "/users?query=".to_owned(),
-        "/users?query=a&cursor=%C3%A9".to_owned(),
     ];
     for path in refused {
         let answer = ana.get(&path).await;
@@ -419,12 +418,9 @@ async fn the_list_is_paged_and_its_delta_is_small() {
 }
 
 #[tokio::test]
-async fn people_are_found_by_either_name_page_by_page() {
+async fn one_is_shown_as_one_likes() {
     let running = start().await;
     let ana = running.person("ana").await;
-    for name in ["bob", "bobby", "rob"] {
-        running.person(name).await;
-    }
     let patched = ana
         .request(
             Method::PATCH,
@@ -443,18 +439,6 @@ async fn people_are_found_by_either_name_page_by_page() {
         .await;
     assert_eq!(renamed.status, StatusCode::OK);
 
-    let mut found = Vec::new();
-    let mut path = "/users?query=BOB&limit=2".to_owned();
-    loop {
-        let page = ana.get(&path).await.body;
-        let items = page["items"].as_array().unwrap().iter();
-        found.extend(items.map(|user| text(&user["username"])));
-        let Some(cursor) = page["next_cursor"].as_str() else {
-            break;
-        };
-        path = format!("/users?query=BOB&limit=2&cursor={cursor}");
-    }
-    assert_eq!(found, ["ana", "bob", "bobby"]);
     let nobody = ana.get(&format!("/users/{}", Uuid::now_v7())).await;
     assert_eq!((nobody.status.as_u16(), nobody.code()), (404, "not_found"));
     for bad in ["\u{0}", "a\u{202e}b", ""] {

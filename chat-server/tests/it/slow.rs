@@ -34,7 +34,8 @@ impl Process {
         let limits = "off,idle_timeout_ms=3600000,max_sockets_per_user=100";
         let mut child = Command::new(env!("CARGO_BIN_EXE_chat-server"))
             .env_clear()
-            .args(["--listen", "127.0.0.1:0", "--database-url", &url])
+            .args(["--listen", "127.0.0.1:0", "--metrics-listen", "off"])
+            .args(["--database-url", &url])
             .args(["--limits", limits])
             .stdout(Stdio::piped())
             .spawn()
@@ -152,6 +153,20 @@ async fn sockets_that_stop_reading_cost_little_and_lose_nothing() {
         post_all(&process, &ana, &group),
         read_log(&mut reader, begin, begin + all)
     );
+    // And with some who read behind, so that every connection to the database has filled its cache.
+    let mut late = JoinSet::new();
+    for _ in 0..POSTERS {
+        let mut socket = joined(&process, &ana, &group).await;
+        let group = group.clone();
+        late.spawn(async move {
+            let behind = begin + all - 900;
+            let join =
+                json!({"type": "join_conversation", "conversation_id": group, "after_seq": behind});
+            assert_eq!(socket.call(join).await["reset"], false);
+            read_log(&mut socket, behind, begin + all).await;
+        });
+    }
+    late.join_all().await;
     let mut stuck = Vec::new();
     for _ in 0..STUCK {
         stuck.push(joined(&process, &ben, &group).await);

@@ -16,6 +16,8 @@ use tokio_tungstenite::{
 };
 use uuid::Uuid;
 
+use crate::contract::Contract;
+
 /// Nothing in these tests takes this long; it is there so that a failure is one.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -46,8 +48,7 @@ pub async fn start_on(database_url: &str, flags: &[&str]) -> Running {
         &["--database-url", database_url],
         flags,
     ];
-    let config = Config::load(all.concat()).unwrap();
-    start_configured(config, dir).await
+    start_configured(load(&all.concat()), dir).await
 }
 
 pub async fn start_on_file(flags: &[&str]) -> Running {
@@ -63,11 +64,19 @@ pub async fn start_on_file(flags: &[&str]) -> Running {
         ][..],
         flags,
     ];
-    let config = Config::load(all.concat()).unwrap();
-    start_configured(config, dir).await
+    start_configured(load(&all.concat()), dir).await
 }
 
-async fn start_configured(config: Config, dir: TempDir) -> Running {
+/// Unless a test is about metrics there are none: servers of many tests run at once.
+fn load(arguments: &[&str]) -> Config {
+    let mut config = Config::load(arguments).unwrap();
+    if !arguments.contains(&"--metrics-listen") {
+        config.metrics_listen = None;
+    }
+    config
+}
+
+pub async fn start_configured(config: Config, dir: TempDir) -> Running {
     Running {
         server: Server::bind(config).await.unwrap(),
         http: reqwest::Client::builder().build().unwrap(),
@@ -140,7 +149,7 @@ async fn call(
     token: Option<&str>,
     body: Option<Value>,
 ) -> Answer {
-    let mut request = http.request(method, url);
+    let mut request = http.request(method.clone(), url);
     if let Some(token) = token {
         request = request.bearer_auth(token);
     }
@@ -150,11 +159,16 @@ async fn call(
     let response = timeout(PATIENCE, request.send()).await.unwrap().unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let bytes = response.bytes().await.unwrap();
-    Answer {
+    let answer = Answer {
         status,
         headers,
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-    }
+    };
+    let (origin, path) = url.split_at(url[8..].find('/').map_or(url.len(), |at| at + 8));
+    Contract::of(http, origin)
+        .await
+        .check(&method, path, &answer);
+    answer
 }
 
 /// Somebody who is signed in.
@@ -373,4 +387,16 @@ pub async fn sql(database: &Path, statement: &'static str) {
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
     sqlx::query(statement).execute(&pool).await.unwrap();
     pool.close().await;
+}
+
+/// Counts what is stored.
+pub async fn count(database: &Path, statement: &'static str) -> i64 {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let count = sqlx::query_scalar(statement)
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    pool.close().await;
+    count
 }

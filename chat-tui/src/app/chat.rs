@@ -21,9 +21,9 @@ pub enum Scroll {
     At(Anchor, isize),
 }
 
-/// Whether older entries are being asked for.
+/// Whether more entries of one side are being asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Older {
+pub enum More {
     /// No.
     #[default]
     Idle,
@@ -44,8 +44,45 @@ pub struct ReplyTo {
     pub text: Plain,
 }
 
+/// A message of mine that is being changed, and what was in the draft before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Editing {
+    /// The message.
+    pub id: MessageId,
+    /// Its text until now.
+    pub was: String,
+    /// The draft that comes back.
+    pub draft: String,
+    /// What that answers.
+    pub reply_to: Option<ReplyTo>,
+}
+
+/// How far a message of mine has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// The server has it.
+    Sent,
+    /// A device of everybody has it.
+    Delivered,
+    /// Everybody has read it.
+    Read,
+}
+
+/// Who belongs to a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Belonging {
+    /// Who.
+    pub id: UserId,
+    /// In what role.
+    pub role: Role,
+}
+
 /// A conversation that was opened.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and all combinations occur"
+)]
 pub struct Chat {
     /// Which.
     pub id: ConversationId,
@@ -55,6 +92,8 @@ pub struct Chat {
     pub composer: Composer,
     /// What that answers.
     pub reply_to: Option<ReplyTo>,
+    /// The message of mine that the draft is to change.
+    pub editing: Option<Editing>,
     /// Which part is on the screen.
     pub scroll: Scroll,
     /// The selected message.
@@ -65,14 +104,20 @@ pub struct Chat {
     pub ruler: Option<Seq>,
     /// Up to where I have told the server that I read.
     pub marked: Seq,
-    /// Who belongs to it.
-    pub members: Vec<UserId>,
+    /// It was marked unread on purpose: what is seen is not read until it is opened again.
+    pub kept_unread: bool,
+    /// Who belongs to it, as far as they were asked for.
+    pub members: Vec<Belonging>,
     /// Up to where each has read.
     pub reads: HashMap<UserId, Seq>,
+    /// Up to where a device of each has it.
+    pub deliveries: HashMap<UserId, Seq>,
     /// Who is typing.
     pub typing: Vec<UserId>,
     /// Whether older entries are being asked for.
-    pub older: Older,
+    pub older: More,
+    /// Whether newer ones are, after an earlier stretch.
+    pub newer: More,
     /// Why it cannot be followed any more.
     pub closed: Option<Plain>,
     /// Long messages that are shown in full.
@@ -92,15 +137,19 @@ impl Chat {
             timeline: Timeline::default(),
             composer: Composer::default(),
             reply_to: None,
+            editing: None,
             scroll: Scroll::Latest,
             selected: None,
             reveal: false,
             ruler: None,
             marked: 0,
+            kept_unread: false,
             members: Vec::new(),
             reads: HashMap::new(),
+            deliveries: HashMap::new(),
             typing: Vec::new(),
-            older: Older::Idle,
+            older: More::Idle,
+            newer: More::Idle,
             closed: None,
             unfolded: HashSet::new(),
             joined: false,
@@ -117,12 +166,15 @@ impl Chat {
             self.typing.retain(|user| *user != message.sender_id);
             // Whoever answers has read what stands above.
             self.read_by(message.sender_id, entry.seq);
+            if Some(message.sender_id) == me {
+                self.kept_unread = false;
+            }
             let was = ItemId::Pending(message.client_id);
             if Some(message.sender_id) == me {
                 self.follow(was, ItemId::Entry(entry.seq));
             }
         }
-        if self.scroll == Scroll::Latest && self.selected.is_none() {
+        if self.timeline.is_aside() || (self.scroll == Scroll::Latest && self.selected.is_none()) {
             self.timeline.trim();
         }
         true
@@ -145,9 +197,14 @@ impl Chat {
 
     /// Takes over who belongs to it and up to where they have read.
     pub fn set_members(&mut self, members: &[Member]) {
-        self.members = members.iter().map(|member| member.user.id).collect();
+        let belonging = members.iter().map(|member| Belonging {
+            id: member.user.id,
+            role: member.role,
+        });
+        self.members = belonging.collect();
         for member in members {
             self.read_by(member.user.id, member.read_seq);
+            self.delivered_to(member.user.id, member.delivered_seq);
         }
     }
 
@@ -159,13 +216,43 @@ impl Chat {
         news
     }
 
+    /// A device of somebody has it up to here; false if that is no news.
+    pub fn delivered_to(&mut self, user: UserId, seq: Seq) -> bool {
+        let delivered = self.deliveries.entry(user).or_default();
+        let news = seq > *delivered;
+        *delivered = seq.max(*delivered);
+        news
+    }
+
+    fn others(&self, me: Option<UserId>) -> impl Iterator<Item = UserId> {
+        let members = self.members.iter().map(|member| member.id);
+        members.filter(move |user| Some(*user) != me)
+    }
+
     /// Who but me has read up to here.
     pub fn readers(&self, seq: Seq, me: Option<UserId>) -> impl Iterator<Item = UserId> {
-        self.members
-            .iter()
-            .copied()
-            .filter(move |user| Some(*user) != me)
+        self.others(me)
             .filter(move |user| self.reads.get(user).is_some_and(|read| *read >= seq))
+    }
+
+    /// What has become of my message at this place with all others.
+    #[must_use]
+    pub fn receipt(&self, seq: Seq, me: Option<UserId>) -> Receipt {
+        let reached = |by: &HashMap<UserId, Seq>, user: &UserId| {
+            by.get(user).is_some_and(|place| *place >= seq)
+        };
+        if self.others(me).next().is_none() {
+            Receipt::Sent
+        } else if self.others(me).all(|user| reached(&self.reads, &user)) {
+            Receipt::Read
+        } else if self
+            .others(me)
+            .all(|user| reached(&self.reads, &user) || reached(&self.deliveries, &user))
+        {
+            Receipt::Delivered
+        } else {
+            Receipt::Sent
+        }
     }
 
     /// The first message that was unread when this was opened, if what is held reaches back to it.
@@ -183,21 +270,68 @@ impl Chat {
         Some(message.seq)
     }
 
-    /// Selects the newest item, or the one so many places on from the selected; past the newest, none.
+    /// Selects the newest message, or the one so many messages on from the selected; past the newest, none.
     pub fn select_by(&mut self, by: isize) {
-        let last = match self.timeline.len() {
-            0 => return,
-            len => len - 1,
+        let Some(selected) = self.selected.and_then(|id| self.timeline.index_of(id)) else {
+            let newest = (0..self.timeline.len()).rev();
+            return self.select_first_of(newest);
         };
-        let index = match self.selected.and_then(|id| self.timeline.index_of(id)) {
-            Some(index) => index.saturating_add_signed(by),
-            None => last,
-        };
-        self.selected = self.timeline.id_at(index);
-        self.reveal = self.selected.is_some();
-        if self.selected.is_none() {
-            self.scroll = Scroll::Latest;
+        if by < 0 {
+            return self.select_first_of((0..selected).rev());
         }
+        let next = (selected + 1..self.timeline.len()).find(|at| self.timeline.is_message_at(*at));
+        match next {
+            Some(at) => self.select(self.timeline.id_at(at)),
+            None if self.timeline.is_aside() => {}
+            None => {
+                self.unselect();
+                self.scroll = Scroll::Latest;
+            }
+        }
+    }
+
+    fn select_first_of(&mut self, mut candidates: impl Iterator<Item = usize>) {
+        if let Some(at) = candidates.find(|at| self.timeline.is_message_at(*at)) {
+            self.select(self.timeline.id_at(at));
+        }
+    }
+
+    /// Selects an item and brings it onto the screen.
+    pub fn select(&mut self, id: Option<ItemId>) {
+        self.selected = id;
+        self.reveal = id.is_some();
+    }
+
+    /// Selects an entry and shows it in the middle of so many rows.
+    pub fn show_in_middle(&mut self, seq: Seq, rows: usize) {
+        let item = ItemId::Entry(seq);
+        self.select(Some(item));
+        let half = isize::try_from(rows / 2).unwrap_or(0);
+        self.scroll = Scroll::At(Anchor { item, row: 0 }, -half);
+    }
+
+    /// Counts what comes after this place as unread, until the conversation is opened again.
+    pub fn keep_unread(&mut self, seq: Seq) {
+        self.marked = seq;
+        self.ruler = Some(seq);
+        self.kept_unread = true;
+    }
+
+    /// Shows the live end again, its newest at the bottom.
+    pub fn go_live(&mut self) {
+        self.unselect();
+        self.timeline.go_live();
+        self.scroll = Scroll::Latest;
+        self.older = More::Idle;
+        self.newer = More::Idle;
+    }
+
+    /// The draft is no longer to change a message: what was in it before comes back.
+    pub fn stop_editing(&mut self) -> Option<Editing> {
+        let editing = self.editing.take()?;
+        self.composer.set(&editing.draft);
+        self.reply_to.clone_from(&editing.reply_to);
+        Some(editing)
     }
 
     /// No message is selected any more.
@@ -223,14 +357,15 @@ impl Chat {
         self.unselect();
         self.unfolded.clear();
         self.typing.clear();
-        self.older = Older::Idle;
+        self.older = More::Idle;
+        self.newer = More::Idle;
         self.joined = false;
     }
 
     /// Whether there is anything here that only this client knows.
     #[must_use]
     pub fn holds_own_words(&self) -> bool {
-        !self.composer.is_empty() || !self.timeline.pending().is_empty()
+        !self.composer.is_empty() || self.editing.is_some() || !self.timeline.pending().is_empty()
     }
 
     /// What of mine still waits in the outbox.

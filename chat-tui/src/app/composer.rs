@@ -101,6 +101,16 @@ impl Composer {
         self.insert(text);
     }
 
+    /// Puts text in the place of so many bytes before the cursor.
+    pub fn replace_before(&mut self, bytes: usize, text: &str) {
+        let start = self
+            .text
+            .floor_char_boundary(self.cursor.saturating_sub(bytes));
+        self.text.drain(start..self.cursor);
+        self.cursor = start;
+        self.insert(text);
+    }
+
     /// Empties the draft and gives what was in it.
     pub fn take(&mut self) -> String {
         self.cursor = 0;

@@ -2,9 +2,11 @@
 
 use std::{cmp::Reverse, collections::HashMap};
 
-use chat_core::model::{ConversationId, ConversationKind, Row, Seq, Timestamp, Unread, UserId};
+use chat_core::model::{
+    ConversationId, ConversationKind, History, Notify, Role, Row, Seq, Timestamp, Unread, UserId,
+};
 
-use super::text::Plain;
+use super::{text::Plain, timeline::excerpt};
 
 /// A conversation as the list shows it.
 #[derive(Clone, Debug)]
@@ -17,8 +19,12 @@ pub struct Item {
     pub name: Plain,
     /// In a direct conversation, the other one.
     pub peer: Option<UserId>,
-    /// Who said the last message.
-    pub last_sender: Option<UserId>,
+    /// What it is about.
+    pub topic: Option<Plain>,
+    /// What those see who join later.
+    pub history: History,
+    /// The place of the last message, and who said it.
+    pub last_message: Option<(Seq, UserId)>,
     /// The last message, in one line.
     pub last_text: Plain,
     /// When something last happened.
@@ -31,8 +37,18 @@ pub struct Item {
     pub head_seq: Seq,
     /// How many belong to it.
     pub member_count: u64,
+    /// My role in it.
+    pub role: Role,
     /// Kept on top.
     pub pinned: bool,
+    /// Makes no noise.
+    pub muted: bool,
+    /// Out of sight.
+    pub archived: bool,
+    /// What of it makes itself heard.
+    pub notify: Notify,
+    /// The first entry that I can see.
+    pub history_from: Seq,
     rev: u64,
 }
 
@@ -52,7 +68,7 @@ impl Item {
         let last = conversation.last_message.as_ref();
         let last_text = match last {
             Some(message) if message.deleted_at.is_some() => Plain::line("message deleted"),
-            Some(message) => preview(&message.body),
+            Some(message) => excerpt(&message.body),
             None => Plain::default(),
         };
         Self {
@@ -60,41 +76,62 @@ impl Item {
             kind: conversation.kind,
             name,
             peer: conversation.peer.as_ref().map(|peer| peer.id),
-            last_sender: last.map(|message| message.sender_id),
+            topic: conversation.topic.as_deref().map(Plain::line),
+            history: conversation.history,
+            last_message: last.map(|message| (message.seq, message.sender_id)),
             last_text,
             at: conversation.last_activity_at,
             unread: row.unread,
             read_seq: row.me.read_seq,
             head_seq: conversation.head_seq,
             member_count: conversation.member_count,
+            role: row.me.role,
             pinned: row.me.pinned,
+            muted: row.me.muted,
+            archived: row.me.archived,
+            notify: row.me.notify,
+            history_from: row.me.history_from,
             rev: row.me.rev,
         }
     }
 
+    /// How much of it makes itself heard: so many messages, and mentions among them.
+    #[must_use]
+    pub fn heard(&self) -> (u64, u64) {
+        match self.notify {
+            _ if self.muted || self.archived => (0, 0),
+            Notify::All => (self.unread.count, self.unread.mentions),
+            Notify::Mentions => (self.unread.mentions, self.unread.mentions),
+            Notify::Nothing => (0, 0),
+        }
+    }
+
     /// Whether a row with these counters may take this one's place: neither half is behind.
-    fn gives_way_to(&self, row: &Row) -> bool {
+    pub(super) fn gives_way_to(&self, row: &Row) -> bool {
         row.conversation.head_seq >= self.head_seq && row.me.rev >= self.rev
     }
-}
-
-/// The beginning of a body in one line: no list shows more of it.
-#[must_use]
-pub fn preview(body: &str) -> Plain {
-    let end = body.floor_char_boundary(body.len().min(400));
-    let words: Vec<&str> = body[..end].split_whitespace().collect();
-    Plain::line(&words.join(" "))
 }
 
 /// So many changes are put in their places one by one; beyond, the list is sorted anew.
 const FEW: usize = 16;
 
-type Rank = (Reverse<bool>, Reverse<Timestamp>, Reverse<ConversationId>);
+type Rank = (
+    bool,
+    Reverse<bool>,
+    Reverse<Timestamp>,
+    Reverse<ConversationId>,
+);
 
-/// What the list is sorted by: pinned, then the newest activity.
+/// What the list is sorted by: what is not archived, pinned, then the newest activity.
 fn rank(items: &HashMap<ConversationId, Item>, id: ConversationId) -> Option<Rank> {
     let item = items.get(&id)?;
-    Some((Reverse(item.pinned), Reverse(item.at), Reverse(id)))
+    let pinned = item.pinned && !item.archived;
+    Some((
+        item.archived,
+        Reverse(pinned),
+        Reverse(item.at),
+        Reverse(id),
+    ))
 }
 
 /// The rows in their order, and which one is selected.
@@ -104,6 +141,7 @@ pub struct ConversationList {
     order: Vec<ConversationId>,
     selected: Option<ConversationId>,
     loaded: bool,
+    show_archived: bool,
 }
 
 impl ConversationList {
@@ -134,11 +172,23 @@ impl ConversationList {
                 self.place(id);
             }
         } else {
-            self.order = self.items.keys().copied().collect();
-            let items = &self.items;
-            self.order.sort_by_cached_key(|id| rank(items, *id));
+            self.sort();
         }
-        if self.selected.is_none_or(|id| !self.items.contains_key(&id)) {
+        self.keep_selection(position);
+    }
+
+    fn sort(&mut self) {
+        let items = &self.items;
+        let shown = items
+            .values()
+            .filter(|item| self.show_archived || !item.archived);
+        self.order = shown.map(|item| item.id).collect();
+        self.order.sort_by_cached_key(|id| rank(items, *id));
+    }
+
+    /// The selection stays where it is, or goes to what took its place.
+    fn keep_selection(&mut self, position: Option<usize>) {
+        if self.selected.is_none_or(|id| !self.order.contains(&id)) {
             let position = position
                 .unwrap_or(0)
                 .min(self.order.len().saturating_sub(1));
@@ -149,6 +199,10 @@ impl ConversationList {
     /// Puts a conversation where it belongs in a list that is in order.
     fn place(&mut self, id: ConversationId) {
         let items = &self.items;
+        let hidden = |item: &Item| item.archived && !self.show_archived;
+        if items.get(&id).is_none_or(hidden) {
+            return;
+        }
         let mine = rank(items, id);
         let at = self
             .order
@@ -156,6 +210,33 @@ impl ConversationList {
         if self.order.get(at) != Some(&id) {
             self.order.insert(at, id);
         }
+    }
+
+    /// Shows what is archived, at the end, or hides it.
+    pub fn show_archived(&mut self, shown: bool) {
+        let position = self.selected_position();
+        self.show_archived = shown;
+        self.sort();
+        self.keep_selection(position);
+    }
+
+    /// Whether what is archived is shown.
+    #[must_use]
+    pub fn shows_archived(&self) -> bool {
+        self.show_archived
+    }
+
+    /// How many are archived.
+    #[must_use]
+    pub fn archived(&self) -> usize {
+        self.items.values().filter(|item| item.archived).count()
+    }
+
+    /// How much of all makes itself heard: so many messages, and mentions among them.
+    #[must_use]
+    pub fn heard(&self) -> (u64, u64) {
+        let heard = self.items.values().map(Item::heard);
+        heard.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
     }
 
     /// Whether the list has been received at all.
@@ -188,6 +269,12 @@ impl ConversationList {
         self.order.iter().filter_map(|id| self.items.get(id))
     }
 
+    /// All of them, those first that are shown, from the top.
+    pub fn all(&self) -> impl Iterator<Item = &Item> {
+        let hidden = |item: &&Item| item.archived && !self.show_archived;
+        self.iter().chain(self.items.values().filter(hidden))
+    }
+
     /// One by its place from the top.
     #[must_use]
     pub fn at(&self, position: usize) -> Option<&Item> {
@@ -212,9 +299,9 @@ impl ConversationList {
         self.order.iter().position(|other| *other == id)
     }
 
-    /// Selects a conversation that is in the list.
+    /// Selects a conversation that is shown.
     pub fn select(&mut self, id: ConversationId) {
-        if self.items.contains_key(&id) {
+        if self.order.contains(&id) {
             self.selected = Some(id);
         }
     }
@@ -238,12 +325,14 @@ impl ConversationList {
                 .iter()
                 .chain(&self.order)
         };
-        let find = |wanted: fn(&Unread) -> bool| {
+        let find = |wanted: fn(&Item) -> bool| {
             around()
                 .filter(|id| Some(**id) != after)
-                .find(|id| self.items.get(*id).is_some_and(|item| wanted(&item.unread)))
+                .find(|id| self.items.get(*id).is_some_and(wanted))
                 .copied()
         };
-        find(|unread| unread.mentions > 0).or_else(|| find(|unread| unread.count > 0))
+        find(|item| item.unread.mentions > 0 && !item.muted)
+            .or_else(|| find(|item| item.unread.count > 0 && !item.muted))
+            .or_else(|| find(|item| item.unread.count > 0))
     }
 }

@@ -1,43 +1,32 @@
 //! What keys and pastes do.
 
-use chat_core::model::Draft;
-
 use super::{
-    App, Confirm, Dialog, Pane, Screen,
-    chat::{Chat, Older, ReplyTo, Scroll},
-    composer::Motion,
-    conversations::preview,
+    App, Dialog, Pane, Screen,
+    ask::Question,
+    chat::{More, Scroll},
     keymap::{Action, Code, Key, lookup},
-    new_conversation::{NewConversation, Next},
+    new_conversation::NewConversation,
+    search::Search,
     switcher::Switcher,
-    text::Plain,
-    timeline::{ItemId, Pending, Sending},
+    timeline::ItemId,
 };
 use crate::{effect::Effect, event::Anchor};
 
 impl App {
     pub(super) fn key(&mut self, key: Key, effects: &mut Vec<Effect>) {
         self.notice = None;
-        let confirm = self.confirm.take();
+        self.somebody_is_here(effects);
+        let quit_asked = std::mem::take(&mut self.quit_asked);
         let action = lookup(self.contexts(), key);
         match action {
             Some(Action::Quit) => effects.push(Effect::Quit),
             Some(Action::Redraw) => effects.push(Effect::Redraw),
-            Some(Action::Help) => {
-                self.dialog = match self.dialog {
-                    Some(Dialog::Help(_)) => None,
-                    _ => Some(Dialog::Help(0)),
-                };
+            Some(Action::Help) if matches!(self.dialog, Some(Dialog::Help(_))) => {
+                self.close_dialog();
             }
+            Some(Action::Help) => self.show_above(Dialog::Help(0)),
             Some(Action::RetryNow) => self.retry_now(effects),
-            Some(Action::Interrupt) => self.interrupt(confirm, effects),
-            Some(Action::SignOut) if confirm == Some(Confirm::SignOut) => {
-                effects.push(Effect::SignOut);
-            }
-            Some(Action::SignOut) => {
-                self.confirm = Some(Confirm::SignOut);
-                self.tell("press F9 again to sign out");
-            }
+            Some(Action::Interrupt) => self.interrupt(quit_asked, effects),
             action => self.key_by_place(key, action, effects),
         }
     }
@@ -54,6 +43,7 @@ impl App {
             }
             Screen::Resuming(_) => {}
             Screen::Main => match action {
+                Some(action) if self.completion.is_some() => self.complete(action, effects),
                 Some(action) => self.act(action, effects),
                 None => self.type_key(key, effects),
             },
@@ -61,16 +51,12 @@ impl App {
     }
 
     pub(super) fn paste(&mut self, text: &str, effects: &mut Vec<Effect>) {
-        match (&mut self.dialog, &mut self.screen) {
-            (Some(Dialog::Switcher(switcher)), _) => {
-                switcher
-                    .query
-                    .insert(text.lines().next().unwrap_or_default());
-            }
-            (Some(Dialog::NewConversation(dialog)), _) => effects.extend(dialog.insert(text)),
-            (Some(Dialog::Help(_)), _) | (None, Screen::Resuming(_)) => {}
-            (None, Screen::SignIn(form)) => form.insert(text),
-            (None, Screen::Main) => self.write(text, effects),
+        self.somebody_is_here(effects);
+        match &mut self.screen {
+            _ if self.dialog.is_some() => self.paste_in_dialog(text, effects),
+            Screen::Resuming(_) => {}
+            Screen::SignIn(form) => form.insert(text),
+            Screen::Main => self.write(text, effects),
         }
     }
 
@@ -83,18 +69,19 @@ impl App {
     }
 
     /// Clears the draft; with nothing to clear, asks before it quits.
-    fn interrupt(&mut self, confirm: Option<Confirm>, effects: &mut Vec<Effect>) {
-        if confirm == Some(Confirm::Quit) {
+    fn interrupt(&mut self, quit_asked: bool, effects: &mut Vec<Effect>) {
+        if quit_asked {
             return effects.push(Effect::Quit);
         }
-        if self.dialog.take().is_some() {
-            return;
+        if self.dialog.is_some() {
+            return self.close_dialogs();
         }
+        self.completion = None;
         let draft = self
             .chat_mut()
             .map_or_else(String::new, |chat| chat.composer.take());
         if draft.is_empty() || !matches!(self.screen, Screen::Main) {
-            self.confirm = Some(Confirm::Quit);
+            self.quit_asked = true;
             self.tell("press ^C again to quit");
         } else {
             self.killed = draft;
@@ -103,11 +90,20 @@ impl App {
         }
     }
 
-    fn act(&mut self, action: Action, effects: &mut Vec<Effect>) {
+    pub(super) fn act(&mut self, action: Action, effects: &mut Vec<Effect>) {
         match action {
             Action::Switcher => self.dialog = Some(Dialog::Switcher(Switcher::default())),
             Action::NewConversation => {
                 self.dialog = Some(Dialog::NewConversation(NewConversation::default()));
+            }
+            Action::Search => self.dialog = Some(Dialog::Search(Search::new(self.open))),
+            Action::ConversationMenu => self.open_conversation_menu(),
+            Action::OwnMenu => self.open_own_menu(effects),
+            Action::Members => self.open_members(effects),
+            Action::Pins => self.open_pins(effects),
+            Action::Archived => self.toggle_archived(),
+            Action::SignOut => {
+                self.dialog = Some(Dialog::Ask(Question::sign_out()));
             }
             Action::PreviousConversation => self.go_beside(-1, effects),
             Action::NextConversation => self.go_beside(1, effects),
@@ -139,29 +135,6 @@ impl App {
         self.write(letter.encode_utf8(&mut [0; 4]), effects);
     }
 
-    fn write(&mut self, text: &str, effects: &mut Vec<Effect>) {
-        let Some(chat) = self.chat_mut() else { return };
-        let before = chat.composer.text().len();
-        chat.composer.insert(text);
-        let taken = chat.composer.text().len() - before;
-        chat.unselect();
-        self.pane = Pane::Composer;
-        if taken == 0 && text.len() > 16 {
-            self.tell_error("the draft is full");
-        }
-        self.draft_changed(effects);
-    }
-
-    /// Tells the others that I am typing, or no longer.
-    fn draft_changed(&mut self, effects: &mut Vec<Effect>) {
-        let Some(chat) = self.chat_mut() else { return };
-        if chat.composer.is_empty() {
-            return self.stop_typing(effects);
-        }
-        chat.typing_told = true;
-        effects.push(Effect::Typing(chat.id, true));
-    }
-
     fn go_beside(&mut self, by: isize, effects: &mut Vec<Effect>) {
         if let Some(open) = self.open {
             self.list.select(open);
@@ -177,8 +150,13 @@ impl App {
         let seen = self.seen;
         let rows = isize::try_from(seen.page.saturating_sub(2).max(1)).unwrap_or(1);
         let Some(chat) = self.chat_mut() else { return };
-        if matches!(chat.older, Older::Failed(_)) && pages < 0 {
-            chat.older = Older::Idle;
+        let side = if pages < 0 {
+            &mut chat.older
+        } else {
+            &mut chat.newer
+        };
+        if matches!(side, More::Failed(_)) {
+            *side = More::Idle;
         }
         if seen.conversation == Some(chat.id) {
             chat.unselect();
@@ -189,16 +167,15 @@ impl App {
         }
     }
 
-    fn go_to_latest(&mut self) {
+    pub(super) fn go_to_latest(&mut self) {
         if let Some(chat) = self.chat_mut() {
-            chat.unselect();
-            chat.scroll = Scroll::Latest;
+            chat.go_live();
             self.pane = Pane::Composer;
         }
     }
 
     /// To the first entry that was unread, or the oldest that is here.
-    fn go_to_ruler(&mut self) {
+    pub(super) fn go_to_ruler(&mut self) {
         let me = self.me;
         let Some(chat) = self.chat_mut() else { return };
         let Some(first) = chat.timeline.first_seq() else {
@@ -212,6 +189,17 @@ impl App {
         chat.scroll = Scroll::At(anchor, 0);
     }
 
+    fn toggle_archived(&mut self) {
+        let shown = !self.list.shows_archived();
+        self.list.show_archived(shown);
+        let text = match (shown, self.list.archived()) {
+            (_, 0) => "nothing is archived",
+            (true, _) => "what is archived stands at the end of the list",
+            (false, _) => "what is archived is hidden",
+        };
+        self.tell(text);
+    }
+
     fn cycle_pane(&mut self, effects: &mut Vec<Effect>) {
         match self.pane {
             Pane::List => self.leave_list(effects),
@@ -219,7 +207,7 @@ impl App {
         }
     }
 
-    fn go_to_list(&mut self) {
+    pub(super) fn go_to_list(&mut self) {
         if let Some(chat) = self.chat_mut() {
             chat.unselect();
         }
@@ -258,239 +246,4 @@ impl App {
             _ => {}
         }
     }
-
-    fn act_in_composer(&mut self, action: Action, effects: &mut Vec<Effect>) {
-        let columns = self.seen.draft_columns.max(1);
-        let Some(chat) = self.chat_mut() else {
-            if action == Action::Back {
-                self.pane = Pane::List;
-            }
-            return;
-        };
-        let empty = chat.composer.is_empty();
-        match action {
-            Action::Send => self.send(effects),
-            Action::Newline => self.write("\n", effects),
-            Action::Yank => {
-                let killed = self.killed.clone();
-                self.write(&killed, effects);
-            }
-            Action::Up if empty => {
-                chat.select_by(0);
-                if chat.selected.is_some() {
-                    self.pane = Pane::Messages;
-                }
-            }
-            Action::Up => {
-                chat.composer.go_row(false, columns);
-            }
-            Action::Down => {
-                chat.composer.go_row(true, columns);
-            }
-            Action::Move(Motion::Home) if empty => self.go_to_ruler(),
-            Action::Move(Motion::End) if empty => self.go_to_latest(),
-            Action::Move(motion) => chat.composer.go(motion),
-            Action::Delete(motion) => {
-                let killed = chat.composer.delete(motion);
-                if !matches!(motion, Motion::Left | Motion::Right) && !killed.is_empty() {
-                    self.killed = killed;
-                }
-                self.draft_changed(effects);
-            }
-            Action::Back if chat.reply_to.take().is_none() => self.go_to_list(),
-            _ => {}
-        }
-    }
-
-    /// Shows the message at once, as not sent yet, and puts it into the outbox.
-    fn send(&mut self, effects: &mut Vec<Effect>) {
-        let max = self.max_body_chars;
-        let Some(chat) = self.chat_mut() else { return };
-        let body = chat.composer.text().trim_end();
-        let body = body.trim_start_matches('\n').to_owned();
-        if body.is_empty() {
-            return;
-        }
-        if chat.closed.is_some() {
-            return self.tell_error("this conversation cannot be written to any more");
-        }
-        let chars = body.chars().count();
-        if chars > max {
-            return self.tell_error(&format!(
-                "too long: {chars} characters, and a message has at most {max}"
-            ));
-        }
-        let (client_id, at) = (self.next_client_id(), self.now);
-        self.stop_typing(effects);
-        let Some(chat) = self.chat_mut() else { return };
-        chat.composer.take();
-        let draft = Draft {
-            client_id,
-            body,
-            reply_to: chat.reply_to.take().map(|reply| reply.id),
-        };
-        chat.timeline.push_pending(Pending {
-            body: Plain::text(&draft.body),
-            draft: draft.clone(),
-            at,
-            state: Sending::Waiting,
-        });
-        chat.scroll = Scroll::Latest;
-        effects.push(Effect::Send(chat.id, draft));
-    }
-
-    fn act_on_message(&mut self, action: Action, effects: &mut Vec<Effect>) {
-        let Some(chat) = self.chat_mut() else {
-            self.pane = Pane::List;
-            return;
-        };
-        match action {
-            Action::Up => chat.select_by(-1),
-            Action::Down => chat.select_by(1),
-            Action::Last | Action::Back => chat.unselect(),
-            Action::Enter => {
-                if let Some(selected) = chat.selected
-                    && !chat.unfolded.remove(&selected)
-                {
-                    chat.unfolded.insert(selected);
-                }
-                return;
-            }
-            Action::Reply => match reply_to_selected(chat) {
-                Some(reply) => {
-                    chat.reply_to = Some(reply);
-                    chat.unselect();
-                }
-                None => self.tell("only a message that was sent can be replied to"),
-            },
-            Action::Resend => self.resend(effects),
-            Action::Edit => self.take_back(true, effects),
-            Action::Discard => self.take_back(false, effects),
-            _ => {}
-        }
-        if action == Action::Last {
-            self.go_to_latest();
-        }
-        if self.chat().is_none_or(|chat| chat.selected.is_none()) {
-            self.pane = Pane::Composer;
-        }
-    }
-
-    fn resend(&mut self, effects: &mut Vec<Effect>) {
-        let fresh = self.next_client_id();
-        let online = self.link.is_online();
-        let Some(chat) = self.chat_mut() else { return };
-        let Some(ItemId::Pending(client_id)) = chat.selected else {
-            return self.tell("this message was sent");
-        };
-        let Some(mut pending) = chat.timeline.remove_pending(client_id) else {
-            return;
-        };
-        match pending.state {
-            Sending::Failed { needs_new_id, .. } => {
-                if needs_new_id {
-                    pending.draft.client_id = fresh;
-                }
-                pending.state = Sending::Waiting;
-                effects.push(Effect::Send(chat.id, pending.draft.clone()));
-            }
-            _ if !online => effects.push(Effect::RetryNow),
-            _ => {}
-        }
-        chat.selected = Some(ItemId::Pending(pending.draft.client_id));
-        chat.timeline.push_pending(pending);
-    }
-
-    /// Takes a message that was not sent off the screen: into the draft, or away.
-    fn take_back(&mut self, edit: bool, effects: &mut Vec<Effect>) {
-        let Some(chat) = self.chat_mut() else { return };
-        let pending = match chat.selected {
-            Some(ItemId::Pending(client_id)) => chat.timeline.remove_pending(client_id),
-            _ => None,
-        };
-        let Some(pending) = pending else {
-            return self.tell("this message was sent");
-        };
-        effects.push(Effect::Discard(pending.draft.client_id));
-        chat.unselect();
-        if edit {
-            let draft = chat.composer.take();
-            let gap = if draft.is_empty() { "" } else { "\n" };
-            chat.composer
-                .set(&format!("{}{gap}{draft}", pending.draft.body));
-        } else {
-            self.killed = pending.draft.body;
-            self.tell("discarded · ^Y brings it back");
-        }
-    }
-
-    fn key_in_dialog(&mut self, key: Key, action: Option<Action>, effects: &mut Vec<Effect>) {
-        match &mut self.dialog {
-            Some(Dialog::Help(line)) => match action {
-                Some(Action::Up) => *line = line.saturating_sub(1),
-                Some(Action::Down) => *line += 1,
-                Some(Action::PageUp) => *line = line.saturating_sub(10),
-                Some(Action::PageDown) => *line += 10,
-                Some(Action::Back | Action::Enter) => self.dialog = None,
-                _ => {}
-            },
-            Some(Dialog::Switcher(_)) => self.key_in_switcher(key, action, effects),
-            Some(Dialog::NewConversation(dialog)) => match dialog.key(key, action) {
-                Next::Stay(effect) => effects.extend(effect),
-                Next::Close => self.dialog = None,
-            },
-            None => {}
-        }
-    }
-
-    fn key_in_switcher(&mut self, key: Key, action: Option<Action>, effects: &mut Vec<Effect>) {
-        let Some(Dialog::Switcher(switcher)) = &mut self.dialog else {
-            return;
-        };
-        let matches = switcher.matches(&self.list);
-        match action {
-            Some(Action::Up) => switcher.selected = switcher.selected.saturating_sub(1),
-            Some(Action::Down) => {
-                switcher.selected = (switcher.selected + 1).min(matches.len().saturating_sub(1));
-            }
-            Some(Action::Delete(motion)) => {
-                switcher.query.delete(motion);
-                switcher.selected = 0;
-            }
-            Some(Action::Back) => self.dialog = None,
-            Some(Action::Enter) => {
-                if let Some(id) = matches.get(switcher.selected).copied() {
-                    self.dialog = None;
-                    self.open_conversation(id, effects);
-                    self.pane = Pane::Composer;
-                }
-            }
-            Some(_) => {}
-            None => {
-                if let Code::Char(letter) = key.code
-                    && !key.ctrl
-                    && !key.alt
-                {
-                    switcher.query.insert(letter.encode_utf8(&mut [0; 4]));
-                    switcher.selected = 0;
-                }
-            }
-        }
-    }
-}
-
-fn reply_to_selected(chat: &Chat) -> Option<ReplyTo> {
-    let ItemId::Entry(seq) = chat.selected? else {
-        return None;
-    };
-    let said = chat
-        .timeline
-        .line(seq)?
-        .said()
-        .filter(|said| !said.deleted)?;
-    Some(ReplyTo {
-        id: said.id,
-        sender: said.sender,
-        text: preview(said.body.as_str()),
-    })
 }

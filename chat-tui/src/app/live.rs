@@ -3,10 +3,17 @@
 use chat_core::{
     client::{Event as LiveEvent, Link},
     model::{Change, ConversationId, Entry, Timestamp, UserId},
-    protocol::{ErrorCode, Problem},
+    protocol::ErrorCode,
 };
 
-use super::{App, Screen, chat::Older, link::LinkState, text::Plain, timeline::Sending};
+use super::{
+    App, Screen,
+    chat::More,
+    fault::problem_words,
+    link::LinkState,
+    text::Plain,
+    timeline::{Line, Sending},
+};
 use crate::effect::Effect;
 
 impl App {
@@ -40,7 +47,7 @@ impl App {
                     return false;
                 };
                 let failed = Sending::Failed {
-                    reason: reason(&problem),
+                    reason: problem_words(&problem),
                     needs_new_id: problem.code == ErrorCode::ClientIdReused,
                 };
                 chat.timeline.set_state(client_id, failed);
@@ -58,20 +65,23 @@ impl App {
                     return false;
                 };
                 chat.joined = false;
-                chat.closed = Some(reason(&problem));
+                chat.closed = Some(problem_words(&problem));
             }
             LiveEvent::Read {
                 conversation_id,
                 user_id,
                 seq,
             } => {
-                let me = self.me;
-                return self.chats.get_mut(&conversation_id).is_some_and(|chat| {
-                    if Some(user_id) == me {
-                        chat.marked = chat.marked.max(seq);
-                    }
-                    chat.read_by(user_id, seq)
-                });
+                let chat = self.chats.get_mut(&conversation_id);
+                return chat.is_some_and(|chat| chat.read_by(user_id, seq));
+            }
+            LiveEvent::Delivered {
+                conversation_id,
+                user_id,
+                seq,
+            } => {
+                let chat = self.chats.get_mut(&conversation_id);
+                return chat.is_some_and(|chat| chat.delivered_to(user_id, seq));
             }
             LiveEvent::Presence(presence) => return self.people.set_presence(presence),
             LiveEvent::Typing {
@@ -101,9 +111,11 @@ impl App {
                 self.link = LinkState::Online;
                 self.max_body_chars = hello.limits.max_body_chars;
                 self.max_watched = hello.limits.max_watched_users;
+                self.own.availability = hello.availability;
+                effects.push(Effect::Blocks);
                 for chat in self.chats.values_mut() {
-                    if matches!(chat.older, Older::Failed(_)) {
-                        chat.older = Older::Idle;
+                    if matches!(chat.older, More::Failed(_)) {
+                        chat.older = More::Idle;
                     }
                 }
                 self.ask_for_the_unknown(effects);
@@ -141,17 +153,15 @@ impl App {
         if !chat.apply(entry, me) {
             return false;
         }
-        let people: Vec<UserId> = chat
-            .timeline
-            .lines()
-            .back()
-            .map(|line| line.people().collect())
-            .unwrap_or_default();
-        self.ask_for(people, effects);
-        if matches!(
+        self.ask_for(Line::new(entry).people().collect::<Vec<_>>(), effects);
+        // What is replayed of earlier comings and goings is in the answer to one question.
+        let head = self.list.get(entry.conversation_id);
+        let is_news = head.is_none_or(|item| entry.seq >= item.head_seq);
+        let about_members = matches!(
             entry.change,
-            Change::MemberJoined { .. } | Change::MemberLeft { .. }
-        ) {
+            Change::MemberJoined { .. } | Change::MemberLeft { .. } | Change::MemberRole { .. }
+        );
+        if about_members && is_news {
             effects.push(Effect::Members(entry.conversation_id));
         }
         true
@@ -196,14 +206,4 @@ impl App {
             }
         }
     }
-}
-
-/// What a problem says, for people.
-fn reason(problem: &Problem) -> Plain {
-    let text = match problem.errors.first() {
-        Some(error) if !error.detail.is_empty() => &error.detail,
-        _ if !problem.detail.is_empty() => &problem.detail,
-        _ => &problem.title,
-    };
-    Plain::line(text)
 }

@@ -1,15 +1,28 @@
 //! What is true: the state of the client, changed by events and by nothing else.
 
+pub mod ask;
 pub mod chat;
 pub mod composer;
 pub mod conversations;
+mod dialog;
+mod drafting;
+mod fault;
+mod group;
 mod input;
 pub mod keymap;
 pub mod link;
 mod live;
+pub mod mention;
+pub mod menu;
+mod message;
 pub mod new_conversation;
 mod opening;
+mod outcome;
+pub mod own;
+pub mod panels;
 pub mod people;
+pub mod reactions;
+pub mod search;
 mod session;
 mod settle;
 pub mod sign_in;
@@ -18,24 +31,27 @@ pub mod text;
 pub mod timeline;
 pub mod wrap;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use chat_core::model::{ClientId, ConversationId, Timestamp, UserId};
 use jiff::tz::TimeZone;
 use uuid::Uuid;
 
+pub use self::dialog::Dialog;
 use self::{
     chat::Chat,
     conversations::ConversationList,
     keymap::Context,
     link::LinkState,
-    new_conversation::NewConversation,
+    mention::Completion,
+    own::Own,
+    panels::Readers,
     people::People,
     sign_in::{Resuming, SignIn},
-    switcher::Switcher,
     text::Plain,
 };
 use crate::{
+    config::Preferences,
     effect::Effect,
     event::{Event, Seen},
 };
@@ -72,17 +88,6 @@ pub enum Pane {
     Messages,
 }
 
-/// What stands above everything else.
-#[derive(Debug)]
-pub enum Dialog {
-    /// The keys, scrolled down by so many lines.
-    Help(usize),
-    /// Going to a conversation by name.
-    Switcher(Switcher),
-    /// Starting a conversation.
-    NewConversation(NewConversation),
-}
-
 /// A line for the user, until the next key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
@@ -90,13 +95,6 @@ pub struct Notice {
     pub text: Plain,
     /// It is about something that did not work.
     pub is_error: bool,
-}
-
-/// Something that is done only when its key is pressed a second time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Confirm {
-    Quit,
-    SignOut,
 }
 
 /// What the client starts with.
@@ -108,6 +106,8 @@ pub struct Start {
     pub username: String,
     /// There is an earlier sign-in to go on with.
     pub resume: bool,
+    /// How this client is to be.
+    pub preferences: Preferences,
     /// The time zone of the user.
     pub zone: TimeZone,
     /// Something that no other run of the client has: names of messages are made from it.
@@ -118,6 +118,10 @@ pub struct Start {
 
 /// The state of the client.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and all combinations occur"
+)]
 pub struct App {
     /// What is on the screen.
     pub screen: Screen,
@@ -141,6 +145,12 @@ pub struct App {
     pub pane: Pane,
     /// What stands above.
     pub dialog: Option<Dialog>,
+    /// The names that are offered for what is being written.
+    pub completion: Option<Completion>,
+    /// What concerns me.
+    pub own: Own,
+    /// Whom I have blocked.
+    pub blocked: HashSet<UserId>,
     /// A line for the user.
     pub notice: Option<Notice>,
     /// The longest message that the server takes, in characters.
@@ -153,7 +163,8 @@ pub struct App {
     recent: VecDeque<ConversationId>,
     killed: String,
     focused: bool,
-    confirm: Option<Confirm>,
+    quit_asked: bool,
+    beneath: Vec<Dialog>,
     watched: Vec<UserId>,
     max_watched: usize,
     list_changed: bool,
@@ -183,6 +194,9 @@ impl App {
             open: None,
             pane: Pane::List,
             dialog: None,
+            completion: None,
+            own: Own::new(start.preferences, start.now),
+            blocked: HashSet::new(),
             notice: None,
             max_body_chars: MAX_BODY_CHARS,
             seen: Seen::default(),
@@ -191,7 +205,8 @@ impl App {
             recent: VecDeque::new(),
             killed: String::new(),
             focused: true,
-            confirm: None,
+            quit_asked: false,
+            beneath: Vec::new(),
             watched: Vec::new(),
             max_watched: MAX_WATCHED,
             list_changed: false,
@@ -232,19 +247,32 @@ impl App {
     #[must_use]
     pub fn contexts(&self) -> &'static [Context] {
         match (&self.screen, &self.dialog, self.pane) {
-            (_, Some(_), _) => &[Context::Dialog, Context::Everywhere],
+            (_, Some(dialog), _) => dialog.contexts(),
             (Screen::SignIn(_) | Screen::Resuming(_), ..) => {
                 &[Context::SignIn, Context::Everywhere]
             }
             (_, _, Pane::List) => &[Context::List, Context::Main, Context::Everywhere],
+            (_, _, Pane::Composer) if self.completion.is_some() => &[
+                Context::Completion,
+                Context::Composer,
+                Context::Main,
+                Context::Everywhere,
+            ],
             (_, _, Pane::Composer) => &[Context::Composer, Context::Main, Context::Everywhere],
             (_, _, Pane::Messages) => &[Context::Messages, Context::Main, Context::Everywhere],
         }
     }
 
-    /// When something on the screen changes by itself, if it does.
+    /// When something changes by itself, if it does.
     #[must_use]
     pub fn next_tick(&self) -> Option<Timestamp> {
+        let idle_at = self.own.idle_at();
+        let idle_at = idle_at.filter(|_| matches!(self.screen, Screen::Main));
+        idle_at.into_iter().chain(self.next_second()).min()
+    }
+
+    /// When a countdown changes.
+    fn next_second(&self) -> Option<Timestamp> {
         let until = match (&self.screen, &self.link) {
             (Screen::Resuming(resuming), _) => resuming.retry_at?,
             (Screen::Main, LinkState::Waiting { until, .. }) => *until,
@@ -295,9 +323,26 @@ impl App {
                     effects.push(Effect::Forget);
                     self.ask_to_sign_in(Some(Plain::line("you are signed out")));
                 }
-                Err(error) => self.tell_error(&format!("not signed out: {error}")),
+                Err(error) => {
+                    self.tell_error(&format!("not signed out: {}", fault::words(&error)));
+                }
             },
-            Event::Older(id, entries) => self.older(id, entries, effects),
+            Event::Page(id, page, entries) => self.stretch(id, page, entries, effects),
+            Event::Done(deed, outcome) => self.done(&deed, outcome, effects),
+            Event::Message(message) => self.found_message(message, effects),
+            Event::Readers(readers) => self.take_readers(readers),
+            Event::Pins(id, pins) => self.take_pins(id, pins, effects),
+            Event::Bans(id, banned) => self.take_banned(id, banned),
+            Event::Blocks(blocked) => self.take_blocks(blocked),
+            Event::Settings(settings) => match settings {
+                Ok(settings) => self.take_settings(settings),
+                Err(error) => {
+                    let text = format!("your settings did not come: {}", fault::words(&error));
+                    self.tell_error(&text);
+                }
+            },
+            Event::SignIns(places) => self.take_sign_ins(places),
+            Event::Searched(ticket, found) => self.searched(ticket, found, effects),
             Event::Members(id, members) => {
                 // Without the members the conversation is whole; only who has read is not shown.
                 let (Ok(members), Some(chat)) = (members, self.chats.get_mut(&id)) else {
@@ -307,6 +352,7 @@ impl App {
                 for member in &members {
                     self.people.learn(&member.user);
                 }
+                self.list_changed |= self.open == Some(id);
             }
             Event::Person(id, profile) => {
                 let Ok(profile) = profile else {
@@ -329,7 +375,8 @@ impl App {
     fn tick(&mut self, now: Timestamp, effects: &mut Vec<Effect>) -> bool {
         let before = self.now;
         self.now = now;
-        match (&mut self.screen, &self.link) {
+        let idle = self.grow_idle(effects);
+        let counted = match (&mut self.screen, &self.link) {
             (Screen::Resuming(resuming), _) => match resuming.retry_at {
                 Some(until) => {
                     effects.extend(resuming.retry(now, false));
@@ -341,12 +388,13 @@ impl App {
                 link::seconds_until(*until, before) != link::seconds_until(*until, now)
             }
             _ => false,
-        }
+        };
+        idle || counted
     }
 
     /// What the drawing found out about the scroll position becomes the scroll position.
     fn take_in_seen(&mut self, seen: &Seen) -> bool {
-        if let Some(Dialog::Help(line)) = &mut self.dialog {
+        if let Some(Dialog::Help(line) | Dialog::Readers(Readers { line, .. })) = &mut self.dialog {
             *line = (*line).min(seen.dialog_rest);
         }
         let Some(chat) = self.open.and_then(|id| self.chats.get_mut(&id)) else {

@@ -1,16 +1,17 @@
-//! The dialog that starts a conversation: one person, or several and a title.
+//! The dialog that starts a conversation, with one person or several, or adds people to one.
 
 use chat_core::{
     client::ClientError,
-    model::{Profile, Title, UserId},
+    model::{ConversationId, Profile, Title, UserId},
 };
 
 use super::{
     composer::Composer,
+    fault,
     keymap::{Action, Code, Key},
     text::Plain,
 };
-use crate::effect::Effect;
+use crate::{deed::Deed, effect::Effect};
 
 /// Somebody who was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub struct NewConversation {
     pub selected: usize,
     /// Who will be in the group.
     pub chosen: Vec<Found>,
+    /// They are added to this group; none is started.
+    pub group: Option<ConversationId>,
     /// The title of the group, once it is asked for.
     pub title: Option<Composer>,
     /// The server was asked and has not answered yet.
@@ -54,6 +57,15 @@ pub enum Next {
 }
 
 impl NewConversation {
+    /// Adds people to a group.
+    #[must_use]
+    pub fn adding_to(group: ConversationId) -> Self {
+        Self {
+            group: Some(group),
+            ..Self::default()
+        }
+    }
+
     /// A pressed key.
     pub fn key(&mut self, key: Key, action: Option<Action>) -> Next {
         if self.busy {
@@ -74,6 +86,7 @@ impl NewConversation {
             }
             Some(Action::Mark) if self.title.is_none() => self.mark(),
             Some(Action::Enter) => return Next::Stay(self.enter()),
+            Some(Action::Move(motion)) => self.field().go(motion),
             Some(Action::Delete(motion)) => {
                 if self.title.is_none()
                     && self.query.is_empty()
@@ -166,7 +179,7 @@ impl NewConversation {
     /// The server could not do it.
     pub fn failed(&mut self, error: &ClientError) {
         self.busy = false;
-        self.error = Some(Plain::line(&error.to_string()));
+        self.error = Some(fault::words(error));
     }
 
     /// Whether somebody is among the chosen.
@@ -191,6 +204,9 @@ impl NewConversation {
     }
 
     fn enter(&mut self) -> Option<Effect> {
+        if let Some(group) = self.group {
+            return self.add_to(group);
+        }
         if let Some(title) = &self.title {
             match Title::try_from(title.text().to_owned()) {
                 Ok(title) => {
@@ -209,5 +225,14 @@ impl NewConversation {
         let person = self.found.get(self.selected)?;
         self.busy = true;
         Some(Effect::Direct(person.id))
+    }
+
+    fn add_to(&mut self, group: ConversationId) -> Option<Effect> {
+        let mut people: Vec<UserId> = self.chosen.iter().map(|person| person.id).collect();
+        if people.is_empty() {
+            people.push(self.found.get(self.selected)?.id);
+        }
+        self.busy = true;
+        Some(Effect::Do(Deed::Add(group, people)))
     }
 }

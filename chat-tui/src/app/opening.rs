@@ -2,40 +2,89 @@
 
 use chat_core::{
     client::ClientError,
-    model::{ConversationId, Entry, Row, UserId},
+    model::{Availability, ConversationId, Entry, Row, UserId},
 };
 
 use super::{
-    App, Dialog, FOLLOWED, PAGE, Pane,
-    chat::{Chat, Older, Scroll},
-    text::Plain,
+    App, Dialog, FOLLOWED, Pane, Screen,
+    chat::{Chat, More},
+    fault,
     timeline::Line,
 };
-use crate::effect::Effect;
+use crate::effect::{Effect, Page};
 
 impl App {
-    pub(super) fn older(
+    /// Takes in a stretch of a log that was asked for.
+    pub(super) fn stretch(
         &mut self,
         id: ConversationId,
+        page: Page,
         entries: Result<Vec<Entry>, ClientError>,
         effects: &mut Vec<Effect>,
     ) {
         self.seen.near_start = false;
+        self.seen.near_end = false;
         let Some(chat) = self.chats.get_mut(&id) else {
             return;
         };
-        match entries {
-            Ok(entries) => {
-                let added = chat.timeline.prepend(&entries);
-                chat.older = match added {
-                    0 => Older::Failed(Plain::line("the server has no more of it")),
-                    _ => Older::Idle,
-                };
-                let lines = chat.timeline.lines().iter().take(added);
-                let people: Vec<UserId> = lines.flat_map(Line::people).collect();
-                self.ask_for(people, effects);
+        let outcome = match &entries {
+            Ok(_) => More::Idle,
+            Err(error) => More::Failed(fault::words(error)),
+        };
+        match page {
+            Page::Older => chat.older = outcome,
+            Page::Newer => chat.newer = outcome,
+            Page::At(_) => {
+                chat.older = More::Idle;
+                chat.newer = More::Idle;
             }
-            Err(error) => chat.older = Older::Failed(Plain::line(&error.to_string())),
+        }
+        let Ok(entries) = entries else {
+            if let (Page::At(_) | Page::Newer, Err(error)) = (page, entries) {
+                self.tell_error(&format!(
+                    "these messages did not come: {}",
+                    fault::words(&error)
+                ));
+            }
+            return;
+        };
+        match page {
+            Page::Older => {
+                if chat.timeline.prepend(&entries) == 0 {
+                    chat.older = More::Failed(fault::nothing_more());
+                }
+            }
+            Page::Newer => {
+                if chat.timeline.append(&entries) == 0 {
+                    chat.newer = More::Failed(fault::nothing_more());
+                }
+            }
+            Page::At(seq) => self.show_stretch(id, seq, &entries),
+        }
+        let people: Vec<UserId> = entries
+            .iter()
+            .flat_map(|entry| Line::new(entry).people().collect::<Vec<_>>())
+            .collect();
+        self.ask_for(people, effects);
+    }
+
+    fn show_stretch(&mut self, id: ConversationId, seq: u64, entries: &[Entry]) {
+        if self.open != Some(id) {
+            return;
+        }
+        let Some(chat) = self.chats.get_mut(&id) else {
+            return;
+        };
+        if entries
+            .iter()
+            .any(|entry| entry.seq == seq && entry.message().is_some())
+        {
+            chat.timeline.go_to(entries);
+            chat.show_in_middle(seq, self.seen.page);
+            self.pane = Pane::Messages;
+            self.notice = None;
+        } else {
+            self.tell_error("that message cannot be seen any more");
         }
     }
 
@@ -47,13 +96,13 @@ impl App {
         match row {
             Ok(row) => {
                 self.take_rows(std::slice::from_ref(&*row), &[], false, effects);
-                self.dialog = None;
+                self.close_dialogs();
                 self.open_conversation(row.conversation.id, effects);
                 self.pane = Pane::Composer;
             }
             Err(error) => match &mut self.dialog {
                 Some(Dialog::NewConversation(dialog)) => dialog.failed(&error),
-                _ => self.tell_error(&error.to_string()),
+                _ => self.tell_error(fault::words(&error).as_str()),
             },
         }
     }
@@ -68,16 +117,18 @@ impl App {
         self.list.select(id);
         self.open = Some(id);
         let chat = self.chats.entry(id).or_insert_with(|| Chat::new(id));
-        chat.unselect();
-        chat.scroll = Scroll::Latest;
+        chat.go_live();
+        chat.kept_unread = false;
         chat.marked = chat.marked.max(read);
         chat.ruler = (unread > 0 && chat.marked < head).then_some(chat.marked);
         if !chat.joined {
             chat.joined = true;
             chat.closed = None;
-            effects.push(Effect::Open(id, head.saturating_sub(PAGE)));
+            effects.push(Effect::Open(id, head.saturating_sub(super::PAGE)));
             effects.push(Effect::Members(id));
         }
+        self.completion = None;
+        self.list_changed = true;
         self.recent.retain(|other| *other != id);
         self.recent.push_front(id);
         if self.recent.len() > FOLLOWED
@@ -112,12 +163,57 @@ impl App {
                 self.people.learn(peer);
             }
         }
+        let before = self.heard();
+        self.follow_cursors(rows);
         self.list.apply(rows, gone, snapshot);
         self.list_changed = true;
+        if !snapshot && !self.focused && self.heard() > before {
+            effects.push(Effect::Bell);
+        }
         let last = rows
             .iter()
             .filter_map(|row| row.conversation.last_message.as_ref());
         self.ask_for(last.map(|message| message.sender_id), effects);
+    }
+
+    /// How much makes itself heard, mentions counted apart; not while I do not want to be disturbed.
+    fn heard(&self) -> (u64, u64) {
+        if self.own.availability == Availability::Dnd {
+            return (0, 0);
+        }
+        self.list.heard()
+    }
+
+    /// What is told outside of the screen: how much is unread, and whose client this is.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let name = match (&self.screen, self.me) {
+            (Screen::Main, Some(me)) => self.people.name(me),
+            _ => return "chat".to_owned(),
+        };
+        match self.heard() {
+            (0, _) => format!("{name} — chat"),
+            (unread, 0) => format!("({unread}) {name} — chat"),
+            (unread, mentions) => format!("({unread} @{mentions}) {name} — chat"),
+        }
+    }
+
+    /// Where my read cursor went on another device: on, or back on purpose.
+    fn follow_cursors(&mut self, rows: &[Row]) {
+        for row in rows {
+            let (id, read) = (row.conversation.id, row.me.read_seq);
+            let (Some(chat), Some(item)) = (self.chats.get_mut(&id), self.list.get(id)) else {
+                continue;
+            };
+            if !item.gives_way_to(row) {
+                continue;
+            }
+            if read < item.read_seq {
+                chat.keep_unread(read);
+            } else if !chat.kept_unread {
+                chat.marked = chat.marked.max(read);
+            }
+        }
     }
 
     pub(super) fn stop_typing(&mut self, effects: &mut Vec<Effect>) {

@@ -66,13 +66,11 @@ impl People {
             .map_or("…", |person| person.name.as_str())
     }
 
-    /// Whether somebody is known to be there.
+    /// How somebody is seen, as far as it is known.
     #[must_use]
-    pub fn is_online(&self, id: UserId) -> bool {
-        self.known
-            .get(&id)
-            .and_then(|person| person.presence)
-            .is_some_and(|presence| presence.status == Status::Online)
+    pub fn status(&self, id: UserId) -> Option<Status> {
+        let presence = self.known.get(&id)?.presence?;
+        Some(presence.status)
     }
 
     /// Whether this person has to be asked for; true only once until [`People::forget_asking`].

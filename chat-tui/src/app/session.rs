@@ -6,6 +6,7 @@ use super::{
     App, Pane, Screen,
     conversations::ConversationList,
     link::LinkState,
+    own::Own,
     people::People,
     sign_in::{self, SignIn},
     text::Plain,
@@ -52,6 +53,8 @@ impl App {
         self.me = Some(profile.id);
         self.people.learn(profile);
         self.list = ConversationList::default();
+        self.blocked.clear();
+        self.own = Own::new(self.own.preferences, self.now);
         self.link = LinkState::Connecting;
         self.screen = Screen::Main;
         self.pane = Pane::List;
@@ -74,7 +77,8 @@ impl App {
             .and_then(|me| self.people.get(me))
             .map_or(String::new(), |person| person.username.as_str().to_owned());
         self.screen = Screen::SignIn(SignIn::new(&self.server_address, &username, reason));
-        self.dialog = None;
+        self.close_dialogs();
+        self.completion = None;
         self.notice = None;
     }
 }

@@ -19,7 +19,7 @@ impl Switcher {
     pub fn matches(&self, list: &ConversationList) -> Vec<ConversationId> {
         let query = self.query.text().trim().to_lowercase();
         let mut scored: Vec<(usize, ConversationId)> = list
-            .iter()
+            .all()
             .filter_map(|item| Some((distance(&query, item.name.as_str())?, item.id)))
             .collect();
         scored.sort_by_key(|(distance, _)| *distance);

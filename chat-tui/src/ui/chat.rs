@@ -1,6 +1,6 @@
 //! An opened conversation: title, messages, who is typing, the draft.
 
-use chat_core::model::{ConversationKind, Status};
+use chat_core::model::ConversationKind;
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -8,12 +8,13 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{Pen, cells, put, time};
+use super::{Pen, cells, put};
 use crate::app::{
     Pane,
-    chat::{Chat, Scroll},
+    chat::Chat,
     conversations::Item,
     text::{fit, width},
+    timeline::excerpt,
 };
 
 /// The draft grows up to so many rows.
@@ -31,7 +32,8 @@ impl Pen<'_> {
         let draft = chat.composer.layout(usize::from(draft_columns));
         let most = MOST_DRAFT_ROWS.min(usize::from(area.height / 3)).max(1);
         let draft_rows = cells(draft.rows.len().min(most));
-        let reply_rows = u16::from(chat.reply_to.is_some() && area.height > 5);
+        let reply_rows =
+            u16::from((chat.reply_to.is_some() || chat.editing.is_some()) && area.height > 5);
         let header_rows = match area.height {
             0..=3 => 0,
             4..=9 => 1,
@@ -64,6 +66,7 @@ impl Pen<'_> {
             ..area
         };
         self.draft(chat, &draft, rows, buffer);
+        self.completion(messages, buffer);
     }
 
     fn no_chat(&self, area: Rect, buffer: &mut Buffer) {
@@ -109,29 +112,21 @@ impl Pen<'_> {
                 1 => "only you".to_owned(),
                 n => format!("{n} people"),
             };
-            return (people, dim);
+            return match &item.topic {
+                Some(topic) => (format!("{people} · {topic}"), dim),
+                None => (people, dim),
+            };
         }
-        let presence = item
-            .peer
-            .and_then(|peer| self.app.people.get(peer))
-            .and_then(|person| person.presence);
-        let online = presence.is_some_and(|p| p.status == Status::Online);
-        if !self.app.link.is_online() {
-            // Without a connection nobody can vouch for anybody's presence.
-            let words = if online { "was online" } else { "" };
-            return (words.to_owned(), dim);
+        let Some(peer) = item.peer else {
+            return (String::new(), dim);
+        };
+        if self.app.blocked.contains(&peer) {
+            return ("blocked by you".to_owned(), self.theme.warn());
         }
-        match presence {
-            _ if online => ("● online".to_owned(), self.theme.good()),
-            Some(presence) => match presence.last_seen_at {
-                Some(at) => {
-                    let at = time::seen(at, self.app.now, &self.app.zone);
-                    (format!("last seen {at}"), dim)
-                }
-                None => ("offline".to_owned(), dim),
-            },
-            None => (String::new(), dim),
+        if Some(peer) == self.app.me {
+            return ("your own notes".to_owned(), dim);
         }
+        self.presence_words(peer)
     }
 
     /// The line between messages and draft: who is typing, and what lies below.
@@ -176,20 +171,32 @@ impl Pen<'_> {
         if chars * 10 > max * 9 {
             return format!("{} left", max - chars);
         }
-        if chat.scroll == Scroll::Latest || self.app.seen.at_end {
+        if self.seen.at_end {
             return String::new();
         }
         let below = chat
             .timeline
-            .last_seq()
+            .live_seq()
             .map_or(0, |last| last.saturating_sub(chat.marked));
+        let key = if chat.composer.is_empty() {
+            "End"
+        } else {
+            "^End"
+        };
         match below {
-            0 => "End ↓ newest".to_owned(),
-            n => format!("End ↓ {n} new"),
+            0 => format!("{key} ↓ newest"),
+            n => format!("{key} ↓ {n} new"),
         }
     }
 
     fn reply(&self, chat: &Chat, area: Rect, y: u16, buffer: &mut Buffer) {
+        let room = usize::from(area.width).saturating_sub(5);
+        let above = |text: &str| Line::styled(fit(text, room).into_owned(), self.theme.dim());
+        if let Some(editing) = &chat.editing {
+            let was = excerpt(&editing.was);
+            let line = above(&format!("✎ changing: {was} · Esc gives up"));
+            return put(buffer, area, PROMPT, y, &line);
+        }
         let Some(reply) = &chat.reply_to else { return };
         let name = if Some(reply.sender) == self.app.me {
             "yourself"
@@ -197,15 +204,7 @@ impl Pen<'_> {
             self.app.people.name(reply.sender)
         };
         let text = format!("↪ to {name}: {}", reply.text);
-        let room = usize::from(area.width).saturating_sub(5);
-        let text = fit(&text, room).into_owned();
-        put(
-            buffer,
-            area,
-            PROMPT,
-            y,
-            &Line::styled(text, self.theme.dim()),
-        );
+        put(buffer, area, PROMPT, y, &above(&text));
     }
 
     fn draft(

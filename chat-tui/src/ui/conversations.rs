@@ -21,6 +21,11 @@ const TWO_ROWS_FROM: u16 = 8;
 impl Pen<'_> {
     pub(super) fn list(&mut self, area: Rect, buffer: &mut Buffer) {
         let list = &self.app.list;
+        let archived = if list.shows_archived() {
+            0
+        } else {
+            list.archived()
+        };
         if list.is_empty() {
             let lines: &[&str] = if list.loaded() {
                 &["No conversations yet.", "^T starts one."]
@@ -31,6 +36,25 @@ impl Pen<'_> {
                 let line = Line::styled(format!("  {line}"), self.theme.dim());
                 put(buffer, area, 0, cells(y + 1), &line);
             }
+        }
+        let area = if archived > 0 && area.height > 4 {
+            let text = format!("   {archived} archived · ^R shows");
+            let text = fit(&text, usize::from(area.width)).into_owned();
+            put(
+                buffer,
+                area,
+                0,
+                area.height - 1,
+                &Line::styled(text, self.theme.dim()),
+            );
+            Rect {
+                height: area.height - 1,
+                ..area
+            }
+        } else {
+            area
+        };
+        if list.is_empty() {
             return;
         }
         let rows_each = if area.height >= TWO_ROWS_FROM { 2 } else { 1 };
@@ -58,10 +82,13 @@ impl Pen<'_> {
 
         let at = time::short(item.at, self.app.now, &self.app.zone);
         let name_room = columns.saturating_sub(4 + width(&at) + 1);
-        let name_style = if unread > 0 {
-            self.theme.strong()
-        } else if is_open {
+        let quiet = item.muted || item.archived;
+        let name_style = if is_open && unread == 0 {
             self.theme.accent()
+        } else if quiet {
+            self.theme.dim()
+        } else if unread > 0 {
+            self.theme.strong()
         } else {
             ratatui::style::Style::new()
         };
@@ -74,14 +101,20 @@ impl Pen<'_> {
             Span::styled(fit(item.name.as_str(), name_room).into_owned(), name_style),
         ]);
         put(buffer, area, 0, 0, &first);
+        let mentions = match item.unread.mentions {
+            _ if unread == 0 => String::new(),
+            0 => String::new(),
+            n => format!(" @{n}"),
+        };
         let badge = match (unread, capped) {
             (0, _) => String::new(),
-            (_, true) => " 1000+ ".to_owned(),
-            (n, false) => format!(" {n} "),
+            (_, true) => format!("{mentions} 1000+ "),
+            (n, false) => format!("{mentions} {n} "),
         };
+        let badge_style = self.badge(quiet && item.unread.mentions == 0);
         if area.height == 1 && !badge.is_empty() {
             let x = area.width.saturating_sub(cells(width(&badge)));
-            put(buffer, area, x, 0, &Line::styled(badge, self.badge()));
+            put(buffer, area, x, 0, &Line::styled(badge, badge_style));
         } else {
             let x = area.width.saturating_sub(cells(width(&at)) + 1);
             put(buffer, area, x, 0, &Line::styled(at, self.theme.dim()));
@@ -90,6 +123,14 @@ impl Pen<'_> {
             let own_words = self.app.chat_of(item.id).filter(|_| !is_open);
             if own_words.is_some_and(|chat| !chat.composer.is_empty()) {
                 second.push(Span::styled("draft ", self.theme.warn()));
+            }
+            let marks = [
+                (item.archived, "archived "),
+                (item.pinned && !item.archived, "⚑ "),
+                (item.muted, "muted "),
+            ];
+            for (_, mark) in marks.into_iter().filter(|(is, _)| *is) {
+                second.push(Span::styled(mark, self.theme.dim()));
             }
             second.push(Span::styled(self.preview(item), self.theme.dim()));
             let room = Rect {
@@ -105,7 +146,7 @@ impl Pen<'_> {
             );
             let x = area.width.saturating_sub(cells(width(&badge)) + 1);
             if !badge.is_empty() {
-                put(buffer, area, x, 1, &Line::styled(badge, self.badge()));
+                put(buffer, area, x, 1, &Line::styled(badge, badge_style));
             }
         }
         if is_selected && self.app.pane == Pane::List {
@@ -115,27 +156,26 @@ impl Pen<'_> {
         }
     }
 
-    fn badge(&self) -> ratatui::style::Style {
-        self.theme.unread().add_modifier(Modifier::REVERSED)
+    fn badge(&self, quiet: bool) -> ratatui::style::Style {
+        if quiet {
+            self.theme.dim()
+        } else {
+            self.theme.unread().add_modifier(Modifier::REVERSED)
+        }
     }
 
     /// Whether somebody is there, or that it is a group.
     fn glyph(&self, item: &Item) -> (&'static str, ratatui::style::Style) {
         match (item.kind, item.peer) {
-            (ConversationKind::Direct, Some(_)) if !self.app.link.is_online() => {
-                ("◌", self.theme.dim())
-            }
-            (ConversationKind::Direct, Some(peer)) if self.app.people.is_online(peer) => {
-                ("●", self.theme.good())
-            }
-            (ConversationKind::Direct, _) => ("○", self.theme.dim()),
             (ConversationKind::Group, _) => ("#", self.theme.dim()),
+            (ConversationKind::Direct, Some(peer)) => self.presence_glyph(peer),
+            (ConversationKind::Direct, None) => ("○", self.theme.dim()),
         }
     }
 
     fn preview(&self, item: &Item) -> String {
         let text = item.last_text.as_str();
-        match item.last_sender {
+        match item.last_message.map(|(_, sender)| sender) {
             None => "nothing said yet".to_owned(),
             Some(sender) if Some(sender) == self.app.me => format!("You: {text}"),
             Some(sender) if item.kind == ConversationKind::Group => {

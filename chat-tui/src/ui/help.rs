@@ -32,7 +32,11 @@ impl Pen<'_> {
                 context = Some(binding.context);
                 lines.push(Line::styled(binding.context.title(), self.theme.accent()));
             }
-            let (shown, column) = if columns < 60 { (1, 9_usize) } else { (3, 22) };
+            let (shown, column) = match columns {
+                0..60 => (1, 9_usize),
+                60..78 => (2, 15),
+                _ => (3, 22),
+            };
             let keys: Vec<String> = binding.keys.iter().map(ToString::to_string).collect();
             let keys = keys[..shown.min(keys.len())].join("  ");
             let pad = " ".repeat(column.saturating_sub(width(&keys)));

@@ -1,6 +1,8 @@
 //! One item of the timeline as rows: what stands above its text, and the text.
 
-use chat_core::model::{ConversationKind, MessageId, Seq, Timestamp, UserId};
+use std::ops::Range;
+
+use chat_core::model::{ConversationKind, History, MessageId, Seq, Timestamp, UserId};
 use ratatui::{
     style::Style,
     text::{Line, Span},
@@ -11,10 +13,10 @@ use super::{
     timeline::{Rows, Walk},
 };
 use crate::app::{
-    chat::{Older, role_name},
-    conversations::preview,
+    chat::{More, Receipt, role_name},
+    mention::{Called, called},
     text::{Plain, fit, width},
-    timeline::{ItemId, Line as Entry, Pending, Said, Sending, What},
+    timeline::{ItemId, Line as Entry, Pending, Said, Sending, What, excerpt},
 };
 
 /// Left of every text: the mark of the selection, and what has become of my message.
@@ -30,15 +32,25 @@ impl Walk<'_, '_> {
         let lines = chat.timeline.lines();
         let mut above = Vec::new();
         let text = if let Some(entry) = lines.get(index) {
-            let before = index.checked_sub(1).and_then(|i| lines.get(i));
-            self.above_entry(entry, before, &mut above);
+            let before = lines.range(..index).rev().find(|line| line.is_shown());
+            if index == 0 {
+                self.above_all(entry, &mut above);
+            }
             match &entry.what {
-                What::Said(said) => self.said(entry, said),
-                other => self.happened(entry, other),
+                What::Nothing => Vec::new(),
+                What::Said(said) => {
+                    self.above_entry(entry, before, &mut above);
+                    self.said(entry, said)
+                }
+                other => {
+                    self.above_entry(entry, before, &mut above);
+                    self.happened(entry, other)
+                }
             }
         } else if let Some(pending) = chat.timeline.pending().get(index - lines.len()) {
             let is_first = index == lines.len();
-            let before = is_first.then(|| lines.back()).flatten();
+            let last = || lines.iter().rev().find(|line| line.is_shown());
+            let before = is_first.then(last).flatten();
             self.above_pending(pending, before, is_first, &mut above);
             self.pending(pending)
         } else {
@@ -54,9 +66,6 @@ impl Walk<'_, '_> {
 
     fn above_entry(&self, entry: &Entry, before: Option<&Entry>, above: &mut Vec<Line<'static>>) {
         let (app, theme) = (self.pen.app, self.pen.theme);
-        if before.is_none() {
-            self.above_all(entry, above);
-        }
         let day = time::day(entry.at, &app.zone);
         let new_day = before.is_none_or(|b| time::day(b.at, &app.zone) != day);
         if new_day {
@@ -94,13 +103,18 @@ impl Walk<'_, '_> {
     /// What stands above the oldest entry that is held.
     fn above_all(&self, entry: &Entry, above: &mut Vec<Line<'static>>) {
         let dim = self.pen.theme.dim();
+        let item = self.pen.app.list.get(self.chat.id);
+        let from = item.map_or(1, |item| item.history_from);
         let line = match &self.chat.older {
             _ if entry.seq == 1 => self.centered("beginning of the conversation", dim),
-            Older::Failed(why) => {
+            _ if entry.seq <= from => {
+                self.centered("what was said before you joined is not shown to you", dim)
+            }
+            More::Failed(why) => {
                 let text = format!("older messages did not come: {why} · PgUp tries again");
                 self.centered(&text, self.pen.theme.bad())
             }
-            Older::Idle | Older::Loading => self.centered("loading older messages…", dim),
+            More::Idle | More::Loading => self.centered("loading older messages…", dim),
         };
         above.push(line);
     }
@@ -159,7 +173,7 @@ impl Walk<'_, '_> {
                 } else {
                     app.people.name(said.sender)
                 };
-                format!("{name}: {}", preview(said.body.as_str()))
+                format!("{name}: {}", excerpt(said.body.as_str()))
             }
             None => "an earlier message".to_owned(),
         };
@@ -172,36 +186,63 @@ impl Walk<'_, '_> {
     }
 
     fn said(&mut self, entry: &Entry, said: &Said) -> Vec<Line<'static>> {
+        let app = self.pen.app;
         let theme = self.pen.theme;
         let id = ItemId::Entry(entry.seq);
         if said.deleted {
             let text = Span::styled("message deleted", theme.dim());
             return vec![Line::from(vec![self.gutter(id, "", theme.dim()), text])];
         }
-        let mine = Some(said.sender) == self.pen.app.me;
-        let (glyph, style) = match mine {
-            false => ("", theme.dim()),
-            true if self.is_read_by_all(entry.seq) => ("✓✓", theme.good()),
-            true => ("✓", theme.dim()),
+        let mine = Some(said.sender) == app.me;
+        let (glyph, style) = match (mine, self.chat.receipt(entry.seq, app.me)) {
+            (false, _) => ("", theme.dim()),
+            (true, Receipt::Read) => ("✓✓", theme.good()),
+            (true, Receipt::Delivered) => ("✓✓", theme.dim()),
+            (true, Receipt::Sent) => ("✓", theme.dim()),
         };
-        let edited = if said.edited { " (edited)" } else { "" };
-        let mut rows = self.body(id, &said.body, glyph, style, Style::new(), edited);
+        let after = match (said.edited, said.pinned) {
+            (false, false) => "",
+            (true, false) => "(edited)",
+            (false, true) => "⚑ pinned",
+            (true, true) => "(edited) ⚑ pinned",
+        };
+        let called = called(said, &app.people, app.me);
+        let mut rows = self.body(id, &said.body, glyph, style, Style::new(), after, &called);
+        rows.extend(self.reactions(said));
         if mine && let Some(readers) = self.readers(entry.seq) {
             rows.push(self.note(&readers, theme.dim()));
         }
         rows
     }
 
-    /// In a direct conversation, that the other one has read it; in a group, that everybody has.
-    fn is_read_by_all(&self, seq: Seq) -> bool {
-        let me = self.pen.app.me;
-        let others = self
-            .chat
-            .members
-            .iter()
-            .filter(|id| Some(**id) != me)
-            .count();
-        others > 0 && self.chat.readers(seq, me).count() == others
+    /// What people put on a message, in as many rows as it takes; mine stands out.
+    fn reactions(&self, said: &Said) -> Vec<Line<'static>> {
+        let (me, theme) = (self.pen.app.me, self.pen.theme);
+        let room = self.columns.saturating_sub(GUTTER + 1).clamp(1, WIDEST);
+        let mut rows = Vec::new();
+        let mut row = Line::default();
+        let mut used = 0;
+        for chip in &said.reactions {
+            let style = if chip.is_by(me) {
+                theme.own_reaction()
+            } else {
+                theme.reaction()
+            };
+            let text = format!(" {} {} ", chip.shown, chip.count);
+            let wide = width(&text) + 1;
+            if used > 0 && used + wide > room {
+                rows.push(std::mem::take(&mut row));
+                used = 0;
+            }
+            let before = if used == 0 { GUTTER } else { 1 };
+            row.push_span(Span::raw(" ".repeat(before)));
+            row.push_span(Span::styled(text, style));
+            used += wide;
+        }
+        if used > 0 {
+            rows.push(row);
+        }
+        rows
     }
 
     /// In a group, who has read the newest of my messages.
@@ -239,7 +280,7 @@ impl Walk<'_, '_> {
             Sending::Accepted(_) => ("✓", theme.dim(), Style::new()),
             Sending::Failed { .. } => ("✗", theme.bad(), Style::new()),
         };
-        let mut rows = self.body(id, &pending.body, glyph, style, text, "");
+        let mut rows = self.body(id, &pending.body, glyph, style, text, "", &[]);
         match &pending.state {
             Sending::Failed { reason, .. } => {
                 rows.push(self.note(&format!("not sent: {reason}"), theme.bad()));
@@ -266,6 +307,10 @@ impl Walk<'_, '_> {
         rows
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a text, what stands beside it and what stands out in it"
+    )]
     fn body(
         &mut self,
         id: ItemId,
@@ -274,6 +319,7 @@ impl Walk<'_, '_> {
         glyph_style: Style,
         style: Style,
         after: &str,
+        called: &[Called],
     ) -> Vec<Line<'static>> {
         let columns = self.columns.saturating_sub(GUTTER + 1).clamp(1, WIDEST);
         let unfolded = self.chat.unfolded.contains(&id);
@@ -285,30 +331,55 @@ impl Walk<'_, '_> {
         let mut rows = Vec::with_capacity(wrapped.rows.len() + 1);
         for (n, range) in wrapped.rows.iter().enumerate() {
             let mark = if n == 0 { glyph } else { "" };
-            let text = body
-                .as_str()
-                .get(range.clone())
-                .unwrap_or_default()
-                .to_owned();
-            let mut line = Line::from(vec![
-                self.gutter(id, mark, glyph_style),
-                Span::styled(text, style),
-            ]);
-            if n + 1 == wrapped.rows.len() {
-                line.push_span(Span::styled(after.to_owned(), dim));
+            let mut line = Line::from(self.gutter(id, mark, glyph_style));
+            for span in self.spans(body.as_str(), range.clone(), style, called) {
+                line.push_span(span);
             }
             rows.push(line);
+        }
+        if !after.is_empty() {
+            let fits =
+                |line: &Line<'_>| wrapped.folded == 0 && line.width() + width(after) < self.columns;
+            match rows.last_mut().filter(|line| fits(line)) {
+                Some(line) => line.push_span(Span::styled(format!(" {after}"), dim)),
+                None => rows.push(self.note(after, dim)),
+            }
         }
         if wrapped.folded > 0 {
             let key = if unfolded {
                 ""
             } else {
-                " · select it and press Enter"
+                " · select it and press Space"
             };
             let text = format!("… {} more lines{key}", wrapped.folded);
             rows.push(self.note(&text, dim));
         }
         rows
+    }
+
+    /// A row of a text, in which names that call somebody stand out.
+    fn spans(
+        &self,
+        body: &str,
+        row: Range<usize>,
+        style: Style,
+        called: &[Called],
+    ) -> Vec<Span<'static>> {
+        let text = |range: Range<usize>| body.get(range).unwrap_or_default().to_owned();
+        let mut spans = Vec::new();
+        let mut at = row.start;
+        for name in called {
+            let range = name.range.start.max(at)..name.range.end.min(row.end);
+            if range.is_empty() {
+                continue;
+            }
+            spans.push(Span::styled(text(at..range.start), style));
+            let stands_out = self.pen.theme.called(name.me);
+            spans.push(Span::styled(text(range.clone()), stands_out));
+            at = range.end;
+        }
+        spans.push(Span::styled(text(at..row.end), style));
+        spans
     }
 
     fn happened(&self, entry: &Entry, what: &What) -> Vec<Line<'static>> {
@@ -334,13 +405,42 @@ impl Walk<'_, '_> {
             }
             What::Joined { user, by } if user == by => format!("{} joined", name(user)),
             What::Joined { user, by } => format!("{} added {}", name(by), whom(user)),
-            What::Left { user, by } if user == by => format!("{} left", name(user)),
-            What::Left { user, by } => format!("{} removed {}", name(by), whom(user)),
+            What::Left { user, by, .. } if user == by => format!("{} left", name(user)),
+            What::Left {
+                user,
+                by,
+                banned: true,
+            } => format!("{} banned {}", name(by), whom(user)),
+            What::Left { user, by, .. } => format!("{} removed {}", name(by), whom(user)),
             What::Role { user, role, by } => {
                 format!("{} made {} {}", name(by), whom(user), role_name(*role))
             }
             What::Renamed { title, by } => format!("{} named it “{title}”", name(by)),
-            What::Said(_) | What::Unknown => {
+            What::Topic {
+                topic: Some(topic),
+                by,
+            } => format!("{} set the topic: {topic}", name(by)),
+            What::Topic { topic: None, by } => format!("{} took the topic away", name(by)),
+            What::History {
+                history: History::Shared,
+                by,
+            } => format!("{} lets newcomers see what was said before", name(by)),
+            What::History { by, .. } => {
+                format!("{} lets newcomers see only what follows", name(by))
+            }
+            What::Pinned {
+                excerpt,
+                pinned: true,
+                by,
+            } if excerpt.is_empty() => format!("{} pinned a message", name(by)),
+            What::Pinned {
+                excerpt,
+                pinned: true,
+                by,
+            } => format!("{} pinned “{}”", name(by), fit(excerpt.as_str(), 40)),
+            What::Pinned { by, .. } => format!("{} took a pin away", name(by)),
+            What::Ended { by } => format!("{} deleted the group", name(by)),
+            What::Said(_) | What::Nothing | What::Unknown => {
                 "something that this version of the client does not know".to_owned()
             }
         };

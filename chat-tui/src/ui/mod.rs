@@ -3,9 +3,15 @@
 mod chat;
 mod conversations;
 mod help;
+mod key_bar;
 mod layout_cache;
+mod menu;
 mod message;
 mod new_conversation;
+mod panels;
+mod presence;
+mod reactions;
+mod search;
 mod sign_in;
 mod status;
 mod switcher;
@@ -94,6 +100,15 @@ impl Pen<'_> {
             Some(Dialog::Help(line)) => self.help(*line, middle, buffer),
             Some(Dialog::Switcher(switcher)) => self.switcher(switcher, middle, buffer),
             Some(Dialog::NewConversation(dialog)) => self.new_conversation(dialog, middle, buffer),
+            Some(Dialog::Menu(menu)) => self.menu(menu, middle, buffer),
+            Some(Dialog::Ask(question)) => self.question(question, middle, buffer),
+            Some(Dialog::Prompt(prompt)) => self.prompt(prompt, middle, buffer),
+            Some(Dialog::React(picker)) => self.picker(picker, middle, buffer),
+            Some(Dialog::Readers(panel)) => self.readers(panel, middle, buffer),
+            Some(Dialog::Pins(panel)) => self.pins(panel, middle, buffer),
+            Some(Dialog::Members(panel)) => self.members(panel, middle, buffer),
+            Some(Dialog::Search(search)) => self.search(search, middle, buffer),
+            Some(Dialog::SignIns(panel)) => self.sign_ins(panel, middle, buffer),
             None => {}
         }
         self.key_bar(bottom, buffer);
@@ -144,7 +159,7 @@ impl Pen<'_> {
                 cell.set_symbol(" ");
             }
         }
-        if outer.height < 5 {
+        if area.height < 5 || outer.height < 3 {
             return outer;
         }
         let block = Block::bordered()

@@ -19,7 +19,11 @@ impl Pen<'_> {
         area: Rect,
         buffer: &mut Buffer,
     ) {
-        let inner = self.popup("New conversation", (56, 16), area, buffer);
+        let title = match dialog.group {
+            Some(_) => "Add people",
+            None => "New conversation",
+        };
+        let inner = self.popup(title, (56, 16), area, buffer);
         let dim = self.theme.dim();
         let mut y = 0;
         if !dialog.chosen.is_empty() {
@@ -80,14 +84,14 @@ impl Pen<'_> {
         let height = usize::from(area.height).max(1);
         let first = (dialog.selected + 1).saturating_sub(height);
         for (y, person) in dialog.found.iter().skip(first).take(height).enumerate() {
-            put(buffer, area, 0, cells(y), &self.person(dialog, person));
+            put(buffer, area, 0, cells(y), &self.found(dialog, person));
             if first + y == dialog.selected {
                 paint(buffer, area, cells(y), self.theme.selected());
             }
         }
     }
 
-    fn person(&self, dialog: &NewConversation, person: &Found) -> Line<'static> {
+    fn found(&self, dialog: &NewConversation, person: &Found) -> Line<'static> {
         let mark = if dialog.is_chosen(person.id) {
             "✓ "
         } else {

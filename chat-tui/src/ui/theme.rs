@@ -81,6 +81,34 @@ impl Theme {
         Style::new().add_modifier(Modifier::REVERSED)
     }
 
+    /// What others put on a message.
+    #[must_use]
+    pub fn reaction(self) -> Style {
+        self.dim()
+    }
+
+    /// What I put on a message too.
+    #[must_use]
+    pub fn own_reaction(self) -> Style {
+        self.accent().add_modifier(Modifier::REVERSED)
+    }
+
+    /// A name in a text that calls somebody, or me.
+    #[must_use]
+    pub fn called(self, me: bool) -> Style {
+        if me {
+            self.unread().add_modifier(Modifier::REVERSED)
+        } else {
+            self.accent()
+        }
+    }
+
+    /// What was searched for, where it was found.
+    #[must_use]
+    pub fn found(self) -> Style {
+        self.unread().add_modifier(Modifier::UNDERLINED)
+    }
+
     /// Somebody's name: always the same colour for the same person.
     #[must_use]
     pub fn name(self, hash: u128) -> Style {

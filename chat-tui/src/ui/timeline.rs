@@ -66,8 +66,10 @@ impl<'p> Pen<'p> {
             }
         }
         self.seen.top = top;
-        self.seen.at_end = at_end;
+        let last = rows.last().map_or(0, |place| place.index);
+        self.seen.at_end = at_end && !chat.timeline.is_aside();
         self.seen.near_start = start.index < NEAR_START;
+        self.seen.near_end = chat.timeline.is_aside() && last + NEAR_START >= chat.timeline.len();
     }
 
     fn nothing_yet(&self, chat: &Chat, area: Rect, buffer: &mut Buffer) {

@@ -11,7 +11,7 @@ use chat_tui::{
         keymap::{Code, Key},
         sign_in::Field,
     },
-    effect::Effect,
+    effect::{Effect, Page},
     event::Event,
 };
 
@@ -274,8 +274,9 @@ fn older_messages_come_without_moving_what_is_on_the_screen() {
         stage.screen();
     }
     let asked = stage.asked();
-    let older = Effect::Older {
+    let older = Effect::Page {
         conversation: conversation(ANA),
+        page: Page::Older,
         after: 20,
         limit: 50,
     };
@@ -283,7 +284,11 @@ fn older_messages_come_without_moving_what_is_on_the_screen() {
     let place = stage.rows_with("line 75.");
     assert_eq!(place.len(), 1);
     let page = (21..=70).map(|seq| entry(ANA, seq, ANA, &format!("line {seq}."), -200));
-    stage.event(Event::Older(conversation(ANA), Ok(page.collect())));
+    stage.event(Event::Page(
+        conversation(ANA),
+        Page::Older,
+        Ok(page.collect()),
+    ));
     assert_eq!(stage.rows_with("line 75."), place);
     stage.entries([entry(ANA, 121, ANA, "below", 0)]);
     assert_eq!(stage.rows_with("line 75."), place);
@@ -300,12 +305,12 @@ fn an_older_page_that_does_not_come_says_why_and_is_asked_for_again() {
     }
     stage.asked();
     let error = ClientError::Unreachable("timed out".to_owned());
-    stage.event(Event::Older(conversation(ANA), Err(error)));
+    stage.event(Event::Page(conversation(ANA), Page::Older, Err(error)));
     assert_eq!(stage.rows_with("older messages did not come").len(), 1);
     assert_eq!(stage.asked(), []);
     stage.key(Code::PageUp);
     stage.screen();
-    assert!(matches!(stage.asked().as_slice(), [Effect::Older { .. }]));
+    assert!(matches!(stage.asked().as_slice(), [Effect::Page { .. }]));
 }
 
 #[test]
@@ -327,6 +332,7 @@ fn a_read_receipt_doubles_the_tick() {
         user: profile(id, "somebody"),
         role: Role::Member,
         read_seq: 3,
+        delivered_seq: 3,
     });
     stage.event(Event::Members(conversation(ANA), Ok(members.to_vec())));
     let accepted = send(&mut stage, "hello", 4);
@@ -524,8 +530,8 @@ fn signing_out_has_to_be_meant() {
     let mut stage = with_ana(3);
     stage.key(Code::F(9));
     assert_eq!(stage.asked(), []);
-    assert_eq!(stage.rows_with("press F9 again").len(), 1);
-    stage.key(Code::F(9));
+    assert_eq!(stage.rows_with("Sign out here?").len(), 1);
+    stage.write("y");
     assert_eq!(stage.asked(), [Effect::SignOut]);
 }
 
@@ -638,6 +644,7 @@ fn comings_and_goings_are_told_in_words() {
     let left = Change::MemberLeft {
         user_id: user(BO),
         by: user(ME),
+        banned: false,
     };
     let named = Change::ConversationRenamed {
         title: "Ships".to_owned(),

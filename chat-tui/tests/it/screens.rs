@@ -2,8 +2,8 @@
 
 use chat_core::{
     client::{ClientError, Event as LiveEvent, Link},
-    model::{Change, Member, Role},
-    protocol::{ErrorCode, Problem},
+    model::{Change, Emoji, Member, Reaction, Role},
+    protocol::{ErrorCode, Problem, rest::Page},
 };
 use chat_tui::{app::keymap::Code, event::Event};
 
@@ -46,6 +46,7 @@ fn lively() -> Stage {
         user: profile(id, name),
         role: Role::Member,
         read_seq,
+        delivered_seq: read_seq,
     });
     stage.event(Event::Members(conversation(10), Ok(members.to_vec())));
     let mut answer = message(10, 9, ME, "On it. I will have the notes by four.", at(-31));
@@ -196,6 +197,107 @@ fn dialogs() {
     let found = vec![profile(BO, "Bo"), profile(4, "Bojana Petrović")];
     stage.event(Event::Found(2, Ok(found)));
     look("new_conversation", &mut stage);
+}
+
+/// The group, with all that can become of messages.
+fn eventful() -> Stage {
+    let mut stage = lively();
+    let reaction = |emoji: &str, by: &[u128]| Reaction {
+        emoji: Emoji::try_from(emoji.to_owned()).unwrap(),
+        count: by.len() as u64,
+        user_ids: by.iter().map(|id| user(*id)).collect(),
+    };
+    let mut called = message(
+        10,
+        13,
+        BO,
+        "@maya and @ana, can you look at 👩‍👩‍👧‍👦 and ❤️ on a narrow screen, @everyone?",
+        at(-3),
+    );
+    called.mentions = vec![user(ME), user(ANA)];
+    called.mentions_everyone = true;
+    called.reactions = vec![
+        reaction("👍", &[ME, ANA]),
+        reaction("❤️", &[BO]),
+        reaction("👩‍👩‍👧‍👦", &[ANA]),
+    ];
+    called.edited_at = Some(at(-2));
+    called.pinned_at = Some(at(-2));
+    let mut stub = message(10, 11, BO, "", at(-4));
+    stub.deleted_at = Some(at(-1));
+    stub.changed_seq = 14;
+    let by = user(BO);
+    stage.entries([
+        of(called.clone()),
+        change(10, 14, -1, Change::MessageDeleted { message: stub, by }),
+        change(
+            10,
+            15,
+            -1,
+            Change::MessagePinned {
+                message: called,
+                by,
+            },
+        ),
+        change(
+            10,
+            16,
+            -1,
+            Change::ConversationTopic {
+                topic: Some("Out of the door".to_owned()),
+                by,
+            },
+        ),
+        change(10, 17, -1, Change::Hidden {}),
+    ]);
+    stage
+}
+
+#[test]
+fn all_that_becomes_of_messages() {
+    let mut stage = eventful();
+    look("eventful", &mut stage);
+    stage.resize(60, 20);
+    insta::assert_snapshot!("eventful_60x20", stage.screen());
+}
+
+#[test]
+fn more_dialogs() {
+    const SIZES: [(u16, u16); 3] = [(20, 5), (60, 20), (80, 24)];
+    let look = |name: &str, stage: &mut Stage| {
+        for (width, height) in SIZES {
+            stage.resize(width, height);
+            insta::assert_snapshot!(format!("{name}_{width}x{height}"), stage.screen());
+        }
+    };
+    let mut stage = eventful();
+    stage.key(Code::Up);
+    stage.key(Code::Enter);
+    look("message_menu", &mut stage);
+    stage.key(Code::Esc);
+    stage.write("+");
+    look("picker", &mut stage);
+    stage.key(Code::Esc);
+    stage.key(Code::Esc);
+    stage.ctrl('o');
+    look("conversation_menu", &mut stage);
+    stage.write("l");
+    look("question", &mut stage);
+    stage.key(Code::Esc);
+    stage.key(Code::F(7));
+    look("members", &mut stage);
+    stage.key(Code::Esc);
+    stage.ctrl('f');
+    stage.write("proof");
+    let found = Page {
+        items: vec![message(10, 10, BO, "I can proof-read.", at(-5))],
+        next_cursor: None,
+    };
+    stage.event(Event::Searched(5, Ok(found)));
+    look("search", &mut stage);
+    stage.key(Code::Esc);
+    stage.write("ask @b");
+    look("completion", &mut stage);
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use chat_core::{
     client::{Event as LiveEvent, Link},
     model::{
-        Change, ClientId, Conversation, ConversationId, ConversationKind, Entry, Message,
-        MessageId, Mine, Presence, Profile, Role, Row, Seq, Status, Timestamp, Unread, UserId,
+        Change, ClientId, Conversation, ConversationId, ConversationKind, Entry, History, Message,
+        MessageId, Mine, Notify, Presence, Profile, Role, Row, Seq, Status, Timestamp, Unread,
+        UserId,
     },
     protocol::Hello,
 };
@@ -13,6 +14,7 @@ use chat_tui::{
         App, Start,
         keymap::{Code, Key},
     },
+    config::Preferences,
     effect::Effect,
     event::Event,
     ui::{LayoutCache, Theme, view},
@@ -46,6 +48,7 @@ impl Stage {
             server: "http://127.0.0.1:8080".to_owned(),
             username: String::new(),
             resume,
+            preferences: Preferences::default(),
             zone: TimeZone::UTC,
             seed: Uuid::from_u128(0x4000_8000_0000_0000_0000),
             now: at(0),
@@ -212,7 +215,7 @@ pub(crate) fn is_online(n: u128) -> LiveEvent {
 
 pub(crate) fn online() -> Link {
     let hello: Hello = serde_json::from_value(serde_json::json!({
-        "session_id": Uuid::nil(), "user_id": Uuid::from_u128(ME), "node_id": Uuid::nil(), "epoch": Uuid::nil(),
+        "session_id": Uuid::nil(), "availability": "online", "user_id": Uuid::from_u128(ME), "node_id": Uuid::nil(), "epoch": Uuid::nil(),
         "server_version": "0.1.0", "token_expires_in_ms": 900_000, "ping_interval_ms": 20_000,
         "idle_timeout_ms": 45_000, "max_body_chars": 8_000, "max_frame_bytes": 65_536, "typing_repeat_ms": 4_000,
         "typing_expiry_ms": 8_000, "max_watched_users": 200, "max_joined_conversations": 500, "max_replay": 1_000,
@@ -237,6 +240,9 @@ pub(crate) fn message(place: u128, seq: Seq, sender: u128, body: &str, when: Tim
         created_at: when,
         edited_at: None,
         deleted_at: None,
+        mentions_everyone: false,
+        pinned_at: None,
+        changed_seq: seq,
     }
 }
 
@@ -281,6 +287,8 @@ pub(crate) fn group(place: u128, title: &str, head: Seq, unread: u64, minutes: i
             id: conversation(place),
             kind: ConversationKind::Group,
             title: Some(title.to_owned()),
+            topic: None,
+            history: History::Shared,
             peer: None,
             member_count: 3,
             head_seq: head,
@@ -294,6 +302,8 @@ pub(crate) fn group(place: u128, title: &str, head: Seq, unread: u64, minutes: i
             pinned: false,
             muted: false,
             archived: false,
+            notify: Notify::All,
+            history_from: 1,
         },
         unread: Unread::from_count(unread, 0),
     }

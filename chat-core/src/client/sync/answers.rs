@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Answer, Asked, CallId, ClientError, Event, Output, State,
+    Answer, Asked, CallId, ClientError, Event, Output, State, deliveries,
     follow::Stage,
     link::{Phase, Renewal, removed_problem, span},
     list::Step,
 };
 use crate::{
-    model::{ConversationId, Entry, Seq, UserId},
+    model::{Change, ConversationId, Entry, Message, Seq, UserId},
     protocol::{Ack, ClientCommand, Problem, ServerFrame, Signal},
 };
 
@@ -43,7 +43,45 @@ impl State {
 
     fn deliver(&mut self, entries: Vec<Entry>) {
         for entry in entries {
+            let conversation = entry.conversation_id;
+            if let Some(message) = entry.message() {
+                self.report_delivery(message);
+            }
+            let ends = matches!(entry.change, Change::ConversationDeleted { .. });
             self.tell(Event::Entry(Box::new(entry)));
+            if ends {
+                self.close(conversation, removed_problem());
+            }
+        }
+    }
+
+    /// Tells the application of rows, and the server of what they brought here.
+    fn tell_rows(&mut self, news: Option<Event>) {
+        if let Some(Event::Rows { rows, .. }) = &news {
+            for row in rows {
+                let newest = row.conversation.last_message.as_ref();
+                let newest = newest.filter(|message| message.seq > row.me.read_seq);
+                // Of a conversation that is followed, the entry is still to come.
+                let followed = self.follows.get(&row.conversation.id);
+                if let Some(message) = newest
+                    && followed.is_none_or(|follow| follow.cursor() >= message.seq)
+                {
+                    self.report_delivery(message);
+                }
+            }
+        }
+        self.outputs.extend(news.map(Output::Event));
+    }
+
+    fn report_delivery(&mut self, message: &Message) {
+        let conversation = message.conversation_id;
+        let members = self.list.member_count(conversation);
+        let me = self.connection.as_ref().map(|it| it.hello.user_id);
+        if self.options.report_delivery
+            && members.is_some_and(|members| members <= deliveries::MAX_MEMBERS)
+            && me != Some(message.sender_id)
+        {
+            self.deliveries.want(conversation, message.seq);
         }
     }
 
@@ -66,7 +104,7 @@ impl State {
                     follow.expect(row.conversation.head_seq, now);
                 }
                 let news = self.list.updated(*row);
-                self.outputs.extend(news.map(Output::Event));
+                self.tell_rows(news);
             }
             Signal::ConversationRemoved { conversation_id } => {
                 let news = self.list.removed(conversation_id);
@@ -77,7 +115,16 @@ impl State {
                 conversation_id,
                 user_id,
                 seq,
-            } => self.tell(Event::Read {
+            } => self.tell_of_others(user_id, |user_id| Event::Read {
+                conversation_id,
+                user_id,
+                seq,
+            }),
+            Signal::Delivered {
+                conversation_id,
+                user_id,
+                seq,
+            } => self.tell_of_others(user_id, |user_id| Event::Delivered {
                 conversation_id,
                 user_id,
                 seq,
@@ -100,6 +147,14 @@ impl State {
             }
             Signal::Reconnect { after_ms } => self.move_elsewhere(after_ms, now),
             Signal::Hello(_) => {}
+        }
+    }
+
+    /// A cursor of mine is in the row, which alone knows whether it was set back since.
+    fn tell_of_others(&mut self, user: UserId, event: impl FnOnce(UserId) -> Event) {
+        let me = self.connection.as_ref().map(|it| it.hello.user_id);
+        if me != Some(user) {
+            self.tell(event(user));
         }
     }
 
@@ -132,6 +187,8 @@ impl State {
                 self.tell(Event::Sent(message));
             }
             Asked::Read(conversation) => self.reads.finished(conversation),
+            Asked::Delivery(conversation) => self.deliveries.finished(conversation),
+            Asked::Presence => self.presence.finished(),
             Asked::Watch | Asked::Authenticate => {}
         }
     }
@@ -149,11 +206,16 @@ impl State {
             self.read_list();
             return;
         }
+        let mut deliver = Vec::new();
+        if let Some(place) = ack.after_seq {
+            follow.begin_after(place.min(head), now, &mut deliver);
+        }
         follow.stage = Stage::Live;
         follow.expect(head, now);
         if ack.reset == Some(true) && head > follow.cursor() {
             follow.fetch_then_join();
         }
+        self.deliver(deliver);
     }
 
     fn refusal(&mut self, asked: Asked, problem: Problem, now: Instant) {
@@ -179,6 +241,18 @@ impl State {
                     .postponed(conversation, now + after.unwrap_or(RETRY));
             }
             Asked::Read(conversation) => self.reads.finished(conversation),
+            Asked::Delivery(conversation) if problem.retryable => {
+                self.deliveries
+                    .postponed(conversation, now + after.unwrap_or(RETRY));
+            }
+            Asked::Delivery(conversation) => self.deliveries.finished(conversation),
+            Asked::Presence if problem.retryable => {
+                self.presence.postponed(now + after.unwrap_or(RETRY));
+            }
+            Asked::Presence => {
+                tracing::warn!(%problem, "the server refuses how I want to be seen");
+                self.presence.finished();
+            }
             Asked::Watch if problem.retryable => {
                 if let Some(connection) = &mut self.connection {
                     connection.watch.told = false;
@@ -255,7 +329,7 @@ impl State {
             Some(Event::Rows { gone, .. }) => gone.clone(),
             _ => Vec::new(),
         };
-        self.outputs.extend(news.map(Output::Event));
+        self.tell_rows(news);
         for conversation in gone {
             self.close(conversation, removed_problem());
         }

@@ -73,16 +73,7 @@ impl Follow {
         }
         if entry.seq == self.cursor.saturating_add(1) {
             self.advance(entry, deliver);
-            while let Some(first) = self.ahead.first_entry() {
-                if *first.key() > self.cursor.saturating_add(1) {
-                    break;
-                }
-                let entry = first.remove();
-                if entry.seq > self.cursor {
-                    self.advance(entry, deliver);
-                }
-            }
-            self.watch_for_overdue(now);
+            self.take_ahead(now, deliver);
             return;
         }
         self.missing = true;
@@ -90,6 +81,27 @@ impl Follow {
         if self.ahead.len() > MAX_AHEAD {
             self.ahead.pop_last();
         }
+    }
+
+    /// What I can see of the log begins after this place: what is before it will never come.
+    pub(super) fn begin_after(&mut self, place: Seq, now: Instant, deliver: &mut Vec<Entry>) {
+        if place > self.cursor {
+            self.cursor = place;
+            self.take_ahead(now, deliver);
+        }
+    }
+
+    fn take_ahead(&mut self, now: Instant, deliver: &mut Vec<Entry>) {
+        while let Some(first) = self.ahead.first_entry() {
+            if *first.key() > self.cursor.saturating_add(1) {
+                break;
+            }
+            let entry = first.remove();
+            if entry.seq > self.cursor {
+                self.advance(entry, deliver);
+            }
+        }
+        self.watch_for_overdue(now);
     }
 
     fn advance(&mut self, entry: Entry, deliver: &mut Vec<Entry>) {
@@ -140,10 +152,13 @@ impl Follow {
         self.hold.is_some_and(|until| now < until)
     }
 
-    /// Takes a fetched page.
+    /// Takes a fetched page. It has no hole, so that where it begins later than was asked, the log does.
     pub(super) fn page(&mut self, page: Events, now: Instant, deliver: &mut Vec<Entry>) {
         self.paging = None;
         let before = self.cursor;
+        if let Some(first) = page.items.first() {
+            self.begin_after(first.seq.saturating_sub(1), now, deliver);
+        }
         for entry in page.items {
             self.take(entry, now, deliver);
         }

@@ -121,7 +121,9 @@ impl State {
                 let least = span(problem.retry_after_ms.unwrap_or(0));
                 self.lost(problem.detail, least, now);
             }
-            ClientError::Unreachable(reason) => self.lost(reason, Duration::ZERO, now),
+            ClientError::Unreachable(reason) | ClientError::Interrupted(reason) => {
+                self.lost(reason, Duration::ZERO, now);
+            }
             error => self.lost(error.to_string(), Duration::ZERO, now),
         }
     }
@@ -165,8 +167,10 @@ impl State {
         self.list.forget();
         self.follows.clear();
         self.reads.clear();
-        self.asked
-            .retain(|_, asked| !matches!(asked, Asked::Join(..) | Asked::Read(_)));
+        self.deliveries.clear();
+        self.asked.retain(|_, asked| {
+            !matches!(asked, Asked::Join(..) | Asked::Read(_) | Asked::Delivery(_))
+        });
         self.tell(Event::Restored);
     }
 
@@ -270,6 +274,8 @@ impl State {
         self.list.disconnected();
         self.outbox.disconnected();
         self.reads.disconnected();
+        self.deliveries.disconnected();
+        self.presence.disconnected();
         self.typing.disconnected();
         for follow in self.follows.values_mut() {
             follow.disconnected();

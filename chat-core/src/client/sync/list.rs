@@ -15,12 +15,32 @@ const MAX_KNOWN: usize = 1_000;
 /// What the application was told of the list: enough to tell older from newer.
 #[derive(Debug, Default)]
 pub(super) struct List {
-    known: HashMap<ConversationId, (Seq, u64)>,
+    known: HashMap<ConversationId, Known>,
     /// The application has the whole list.
     whole: bool,
     /// Two rows were seen of which neither is newer than the other, or one that may be gone: ask for the changes once more.
     doubt: bool,
     reading: Option<Reading>,
+}
+
+/// What is kept of a row.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    head_seq: Seq,
+    rev: u64,
+    read_seq: Seq,
+    member_count: u64,
+}
+
+impl From<&Row> for Known {
+    fn from(row: &Row) -> Self {
+        Self {
+            head_seq: row.conversation.head_seq,
+            rev: row.me.rev,
+            read_seq: row.me.read_seq,
+            member_count: row.conversation.member_count,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -101,7 +121,7 @@ impl List {
         let known = self
             .known
             .iter()
-            .map(|(id, (head, rev))| (*id, *head, *rev));
+            .map(|(id, known)| (*id, known.head_seq, known.rev));
         Call::Changes(known.collect())
     }
 
@@ -145,7 +165,10 @@ impl List {
             .collect();
         self.reading = None;
         self.whole = true;
-        self.known = rows.iter().map(key).collect();
+        self.known = rows
+            .iter()
+            .map(|row| (row.conversation.id, row.into()))
+            .collect();
         Step::Done(Some(Event::Rows {
             rows,
             gone: Vec::new(),
@@ -230,27 +253,33 @@ impl List {
         *self = Self::default();
     }
 
+    /// Up to where I have read, by the newest row.
+    pub(super) fn read_seq(&self, id: ConversationId) -> Option<Seq> {
+        self.known.get(&id).map(|known| known.read_seq)
+    }
+
+    /// How many belong to a conversation, by the newest row.
+    pub(super) fn member_count(&self, id: ConversationId) -> Option<u64> {
+        self.known.get(&id).map(|known| known.member_count)
+    }
+
     fn accept(&mut self, row: &Row) -> bool {
-        let (id, (head, rev)) = key(row);
-        match self.known.entry(id) {
+        let new = Known::from(row);
+        match self.known.entry(row.conversation.id) {
             hash_map::Entry::Vacant(unknown) => {
-                unknown.insert((head, rev));
+                unknown.insert(new);
                 true
             }
             hash_map::Entry::Occupied(mut known) => {
-                let (known_head, known_rev) = *known.get();
-                let newer = head >= known_head && rev >= known_rev;
+                let old = *known.get();
+                let newer = new.head_seq >= old.head_seq && new.rev >= old.rev;
                 if newer {
-                    known.insert((head, rev));
-                } else if head > known_head || rev > known_rev {
+                    known.insert(new);
+                } else if new.head_seq > old.head_seq || new.rev > old.rev {
                     self.doubt = true;
                 }
                 newer
             }
         }
     }
-}
-
-fn key(row: &Row) -> (ConversationId, (Seq, u64)) {
-    (row.conversation.id, (row.conversation.head_seq, row.me.rev))
 }

@@ -1,10 +1,12 @@
 //! The live connection without I/O: what happened goes in, what to do comes out.
 
 mod answers;
+mod deliveries;
 mod follow;
 mod link;
 mod list;
 mod pace;
+mod presence;
 mod reads;
 mod send;
 #[cfg(test)]
@@ -16,14 +18,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use deliveries::Deliveries;
 use follow::Follow;
 use link::{Connection, Phase};
 use list::List;
+use presence::OwnPresence;
 use reads::Reads;
 use typing::Typing;
 
 use super::{
-    ClientError, Event,
+    ClientError, Event, LiveOptions,
     outbox::Outbox,
     reconnect::{Backoff, Jitter},
     wants::{FollowWant, Leaving, Opening, Wants},
@@ -119,7 +123,9 @@ enum Asked {
     Join(ConversationId, Seq),
     Send(ConversationId),
     Read(ConversationId),
+    Delivery(ConversationId),
     Watch,
+    Presence,
     Authenticate,
 }
 
@@ -129,6 +135,7 @@ enum Asked {
 /// input, [`send`](self::send) compares it with what this connection was told and writes the difference.
 #[derive(Debug)]
 pub(super) struct State {
+    options: LiveOptions,
     phase: Phase,
     connection: Option<Connection>,
     backoff: Backoff,
@@ -140,6 +147,8 @@ pub(super) struct State {
     follows: BTreeMap<ConversationId, Follow>,
     outbox: Outbox,
     reads: Reads,
+    deliveries: Deliveries,
+    presence: OwnPresence,
     typing: Typing,
     watched: Vec<UserId>,
     asked: HashMap<u64, Asked>,
@@ -149,8 +158,9 @@ pub(super) struct State {
 
 impl State {
     /// A state whose first output is to connect.
-    pub(super) fn new(jitter: Jitter) -> Self {
+    pub(super) fn new(jitter: Jitter, options: LiveOptions) -> Self {
         let mut state = Self {
+            options,
             phase: Phase::Connecting,
             connection: None,
             backoff: Backoff::new(jitter),
@@ -161,6 +171,8 @@ impl State {
             follows: BTreeMap::new(),
             outbox: Outbox::default(),
             reads: Reads::default(),
+            deliveries: Deliveries::default(),
+            presence: OwnPresence::default(),
             typing: Typing::default(),
             watched: Vec::new(),
             asked: HashMap::default(),
@@ -225,9 +237,14 @@ impl State {
         for client_id in wants.discards {
             self.outbox.discard(client_id);
         }
-        for (conversation, seq) in wants.reads {
-            self.reads.want(conversation, seq);
+        for (conversation, wanted) in wants.reads {
+            let read_seq = self.list.read_seq(conversation);
+            self.reads.want(conversation, wanted, read_seq);
         }
+        for (conversation, seq) in wants.deliveries {
+            self.deliveries.want(conversation, seq);
+        }
+        self.presence.want(wants.availability, wants.idle);
         for (conversation, typing) in wants.typing {
             self.tell_typing(conversation, typing, now);
         }
@@ -259,6 +276,7 @@ impl State {
     /// Ends the following of a conversation that the server no longer lets us follow.
     fn close(&mut self, conversation_id: ConversationId, problem: Problem) {
         self.reads.forget(conversation_id);
+        self.deliveries.forget(conversation_id);
         if self.follows.remove(&conversation_id).is_some() {
             self.tell(Event::Closed {
                 conversation_id,

@@ -9,8 +9,8 @@ pub(super) struct Pace {
     burst: f64,
     per_second: f64,
     at: Instant,
-    /// Something waits for room.
-    waiting: bool,
+    /// So many are waited for.
+    waiting: Option<f64>,
 }
 
 impl Pace {
@@ -21,17 +21,33 @@ impl Pace {
             burst,
             per_second: (f64::from(per_second) * 0.75).max(0.5),
             at: now,
-            waiting: false,
+            waiting: None,
         }
     }
 
     /// Whether there is room for one more.
     pub(super) fn has_room(&mut self, now: Instant) -> bool {
+        self.reaches(1.0, now)
+    }
+
+    /// Whether half of the room is free: for what can wait until nothing else needs it.
+    pub(super) fn has_room_to_spare(&mut self, now: Instant) -> bool {
+        self.reaches((self.burst / 2.0).max(1.0), now)
+    }
+
+    /// Nothing waits any more, until it is asked for room again.
+    pub(super) fn look_anew(&mut self) {
+        self.waiting = None;
+    }
+
+    fn reaches(&mut self, tokens: f64, now: Instant) -> bool {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         self.tokens = (self.tokens + passed * self.per_second).min(self.burst);
         self.at = now;
-        self.waiting = self.tokens < 1.0;
-        !self.waiting
+        let reached = self.tokens >= tokens;
+        let least = self.waiting.map_or(tokens, |waiting| waiting.min(tokens));
+        self.waiting = (!reached).then_some(least);
+        reached
     }
 
     /// Takes the room for one.
@@ -41,9 +57,8 @@ impl Pace {
 
     /// When there is room for what waits for it.
     pub(super) fn next_at(&self) -> Option<Instant> {
-        let lacking = (1.0 - self.tokens).max(0.0);
+        let lacking = (self.waiting? - self.tokens).max(0.0);
         let wait = Duration::from_secs_f64(lacking / self.per_second);
-        self.waiting
-            .then(|| self.at + wait + Duration::from_millis(1))
+        Some(self.at + wait + Duration::from_millis(1))
     }
 }

@@ -8,6 +8,7 @@ use super::{
     Asked, Call, Event, Leaving, Output, State,
     follow::{Follow, Stage},
     link::span,
+    reads::ReadStep,
 };
 use crate::{
     model::{ConversationId, UserId},
@@ -26,6 +27,7 @@ impl State {
         }
         if let Some(connection) = &mut self.connection {
             connection.looked_at = now;
+            connection.frames.look_anew();
         }
         if self.list.in_doubt() {
             self.read_list();
@@ -33,8 +35,10 @@ impl State {
         self.fetch_missing(now);
         self.send_joins(now);
         self.send_watch(now);
+        self.send_presence(now);
         self.send_messages(now);
         self.send_reads(now);
+        self.send_deliveries(now);
     }
 
     pub(super) fn send_next_at(&self) -> Option<Instant> {
@@ -43,6 +47,8 @@ impl State {
         follows
             .chain(self.outbox.next_at())
             .chain(self.reads.next_at())
+            .chain(self.deliveries.next_at())
+            .chain(self.presence.next_at())
             .chain(connection.watch.hold)
             .chain(connection.frames.next_at())
             .chain(connection.messages.next_at())
@@ -216,17 +222,51 @@ impl State {
         encode(command).is_ok_and(|text| text.len() + ROOM_FOR_REF <= most)
     }
 
+    fn send_presence(&mut self, now: Instant) {
+        if let Some(saying) = self.presence.next(now)
+            && self.room(now)
+        {
+            self.presence.started(saying);
+            let status = saying.status();
+            self.ask(Asked::Presence, ClientCommand::SetPresence { status });
+        }
+    }
+
     fn send_reads(&mut self, now: Instant) {
-        while let Some((conversation_id, seq)) = self.reads.next(now) {
+        while let Some((conversation_id, step)) = self.reads.next(now) {
             if !self.room(now) {
                 return;
             }
-            self.reads.started(conversation_id, seq, now);
-            let command = ClientCommand::MarkRead {
+            self.send_read(conversation_id, step, now);
+        }
+    }
+
+    fn send_read(&mut self, conversation_id: ConversationId, step: ReadStep, now: Instant) {
+        self.reads.started(conversation_id, step, now);
+        let command = ClientCommand::MarkRead {
+            conversation_id,
+            seq: step.seq,
+            unread: step.unread,
+        };
+        self.ask(Asked::Read(conversation_id), command);
+    }
+
+    /// Last of all, and only while there is room for whatever the user does next.
+    fn send_deliveries(&mut self, now: Instant) {
+        while let Some((conversation_id, seq)) = self.deliveries.next(now) {
+            let Some(connection) = &mut self.connection else {
+                return;
+            };
+            if !connection.frames.has_room_to_spare(now) {
+                return;
+            }
+            connection.frames.take();
+            self.deliveries.started(conversation_id, seq, now);
+            let command = ClientCommand::MarkDelivered {
                 conversation_id,
                 seq,
             };
-            self.ask(Asked::Read(conversation_id), command);
+            self.ask(Asked::Delivery(conversation_id), command);
         }
     }
 
@@ -264,13 +304,8 @@ impl State {
     /// Before a clean end: read marks that waited for their second.
     pub(super) fn say_goodbye(&mut self, now: Instant) {
         if self.is_online() {
-            for (conversation_id, seq) in self.reads.untold() {
-                self.reads.started(conversation_id, seq, now);
-                let command = ClientCommand::MarkRead {
-                    conversation_id,
-                    seq,
-                };
-                self.ask(Asked::Read(conversation_id), command);
+            while let Some((conversation_id, step)) = self.reads.untold() {
+                self.send_read(conversation_id, step, now);
             }
         }
         self.outputs.push_back(Output::Disconnect);

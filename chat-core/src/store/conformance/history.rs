@@ -2,7 +2,7 @@
 
 use super::{commit, create, group, mark_read, rename, say};
 use crate::{
-    model::{ConversationId, Message, Seq, UserId},
+    model::{ConversationId, Message, MessageId, Seq, UserId},
     store::{Around, Refusal, Store},
 };
 
@@ -47,7 +47,7 @@ pub async fn messages_are_found_by_place(store: impl Store) {
             .await
             .unwrap();
     }
-    let newest = store.messages(id, Around::Newest, 100).await.unwrap();
+    let newest = store.messages(id, Around::Newest, 1, 100).await.unwrap();
     assert_eq!(newest, said, "history gives what was acknowledged");
 
     for (which, limit, expected) in [
@@ -74,7 +74,7 @@ pub async fn messages_are_found_by_place(store: impl Store) {
         (Around::Around(20), 4, vec![18, 20]),
         (Around::Around(Seq::MAX), 4, vec![18, 20]),
     ] {
-        let page = store.messages(id, which, limit).await.unwrap();
+        let page = store.messages(id, which, 1, limit).await.unwrap();
         assert_eq!(seqs(&page), expected, "{which:?}, at most {limit}");
     }
 }
@@ -94,7 +94,7 @@ pub async fn bodies_return_to_the_letter(store: impl Store) {
     ] {
         let said = say(&store, id, me, body).await;
         assert_eq!(said.body, body);
-        let newest = store.messages(id, Around::Newest, 1).await.unwrap();
+        let newest = store.messages(id, Around::Newest, 1, 1).await.unwrap();
         assert_eq!(newest, [said]);
     }
 }
@@ -104,8 +104,15 @@ pub async fn what_does_not_exist_is_empty(store: impl Store) {
     let (nowhere, me) = (ConversationId::new(), UserId::new());
     assert_eq!(store.head(nowhere).await.unwrap(), None);
     assert_eq!(store.entries_after(nowhere, 0, 5).await.unwrap(), []);
-    let messages = store.messages(nowhere, Around::Newest, 5).await.unwrap();
+    let messages = store.messages(nowhere, Around::Newest, 1, 5).await.unwrap();
     assert_eq!(messages, []);
+    assert_eq!(
+        store.message(nowhere, MessageId::new()).await.unwrap(),
+        None
+    );
+    let pinned = store.pinned(nowhere, Seq::MAX, 1, 5).await.unwrap();
+    assert_eq!(pinned, []);
+    assert_eq!(store.banned(nowhere, None, 5).await.unwrap(), []);
     assert_eq!(store.membership(nowhere, me).await.unwrap(), None);
     assert_eq!(store.member_ids(nowhere).await.unwrap(), None);
     assert_eq!(store.members(nowhere, None, 5).await.unwrap(), []);

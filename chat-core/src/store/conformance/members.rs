@@ -187,7 +187,7 @@ pub async fn outsiders_get_nothing(store: impl Store) {
         }
     }
     assert_eq!(store.member_ids(id).await.unwrap(), Some((3, vec![me])));
-    let messages = store.messages(id, Around::Newest, 5).await.unwrap();
+    let messages = store.messages(id, Around::Newest, 1, 5).await.unwrap();
     assert_eq!(messages, []);
 }
 

@@ -18,28 +18,49 @@
     reason = "these are tests: a broken promise panics"
 )]
 
+mod changes;
+mod cursors;
+mod definitions;
 mod direct;
+mod groups;
 mod history;
 mod log;
 mod members;
+mod mentions;
 mod presence;
 mod racing;
 mod random;
+mod reactions;
 mod rows;
+mod search;
+mod users;
+mod visibility;
+mod writes;
 
+pub use changes::*;
+pub use cursors::*;
 pub use direct::*;
+pub use groups::*;
 pub use history::*;
 pub use log::*;
 pub use members::*;
+pub use mentions::*;
 pub use presence::*;
 pub use racing::*;
 pub use random::*;
+pub use reactions::*;
 pub use rows::*;
-
-use super::{Act, Committed, Refusal, Store, StoredRow, Write};
-use crate::model::{
-    ClientId, ConversationId, Draft, Message, MessageId, Role, Seq, Timestamp, Title, UserId,
+pub use search::*;
+pub use users::*;
+pub use visibility::*;
+use writes::{
+    at, ban, calling, calling_everyone, create, create_discreet, delete, edit, emoji, later, lift,
+    mark_delivered, mark_read, mark_read_privately, mark_unread, pin, put, react, remove, rename,
+    send, send_as, set_history, unreact, update, update_mine, write,
 };
+
+use super::{Committed, Refusal, Store, StoredRow, Write};
+use crate::model::{ConversationId, Entry, Message, UserId};
 
 /// Makes a module of tests, one for each thing that a store promises; see [`conformance`](crate::store::conformance).
 #[macro_export]
@@ -82,6 +103,36 @@ macro_rules! store_conformance {
             the_read_cursor_only_rises
             unread_stops_counting_at_its_cap
             random_histories_keep_every_promise
+            an_edit_replaces_the_text
+            a_deleted_message_leaves_a_stub
+            a_client_id_is_remembered_whatever_became_of_its_message
+            changes_of_a_batch_build_on_each_other
+            pins_come_and_go
+            reactions_are_counted_and_named
+            a_message_takes_so_many_emoji
+            a_crowd_that_reacts_is_counted
+            a_message_calls_members_but_not_its_sender
+            admins_and_owners_call_everyone
+            edits_and_deletions_change_who_is_called
+            who_comes_later_sees_what_the_history_says
+            what_is_hidden_cannot_be_touched
+            pages_begin_where_a_history_does
+            the_banned_are_not_added_again
+            a_group_changes_part_by_part
+            a_deleted_conversation_is_gone
+            what_is_mine_is_mine_alone
+            reading_privately_is_told_to_nobody
+            unread_can_be_brought_back
+            delivery_only_rises
+            readers_are_those_who_are_said_to_have_read
+            nobody_writes_to_those_who_block
+            blocks_are_listed_and_found
+            settings_are_replaced
+            words_are_found_in_messages
+            a_search_can_be_narrowed
+            what_is_found_comes_newest_first_and_in_pages
+            what_is_found_is_as_it_is_now
+            only_what_one_can_see_is_found
             last_seen_only_rises
             sixty_four_writers_leave_dense_logs
             racing_creators_make_one_group
@@ -105,67 +156,6 @@ macro_rules! store_conformance {
             )*
         }
     };
-}
-
-/// A point in time, the same in every run.
-fn at(millis: i64) -> Timestamp {
-    Timestamp::from_millis(1_790_000_000_000 + millis)
-}
-
-fn write(conversation_id: ConversationId, author: UserId, act: Act) -> Write {
-    Write {
-        conversation_id,
-        author,
-        at: at(0),
-        act,
-    }
-}
-
-fn send(conversation: ConversationId, author: UserId, body: &str) -> Write {
-    send_as(conversation, author, ClientId::new(), body, None)
-}
-
-fn send_as(
-    conversation: ConversationId,
-    author: UserId,
-    client_id: ClientId,
-    body: &str,
-    reply_to: Option<MessageId>,
-) -> Write {
-    let draft = Draft {
-        client_id,
-        body: body.to_owned(),
-        reply_to,
-    };
-    let id = MessageId::new();
-    write(conversation, author, Act::Send { id, draft })
-}
-
-fn create(conversation: ConversationId, owner: UserId, members: &[UserId]) -> Write {
-    let members = members.to_vec();
-    let title = title("Tea");
-    write(conversation, owner, Act::CreateGroup { title, members })
-}
-
-fn put(conversation: ConversationId, author: UserId, user_id: UserId, role: Option<Role>) -> Write {
-    write(conversation, author, Act::PutMember { user_id, role })
-}
-
-fn remove(conversation: ConversationId, author: UserId, user_id: UserId) -> Write {
-    write(conversation, author, Act::RemoveMember { user_id })
-}
-
-fn rename(conversation: ConversationId, author: UserId, text: &str) -> Write {
-    let title = title(text);
-    write(conversation, author, Act::Rename { title })
-}
-
-fn mark_read(conversation: ConversationId, author: UserId, seq: Seq) -> Write {
-    write(conversation, author, Act::MarkRead { seq })
-}
-
-fn title(text: &str) -> Title {
-    Title::try_from(text.to_owned()).unwrap()
 }
 
 /// Commits one write on its own.
@@ -195,12 +185,20 @@ async fn say(
 
 /// The message that a send put in the log.
 fn message(sent: Result<Committed, Refusal>) -> Message {
-    match sent {
-        Ok(Committed::Appended(entries)) if entries.len() == 1 => {
-            entries[0].message().unwrap().clone()
-        }
-        other => panic!("a send should be one new entry, not {other:?}"),
+    one(sent).message().unwrap().clone()
+}
+
+/// The one entry that a write came to.
+fn one(result: Result<Committed, Refusal>) -> Entry {
+    match result {
+        Ok(Committed::Appended(mut entries)) if entries.len() == 1 => entries.remove(0),
+        other => panic!("this should be one new entry, not {other:?}"),
     }
+}
+
+/// Commits a write that comes to one entry.
+async fn append(store: &impl Store, write: Write) -> Entry {
+    one(commit(store, write).await)
 }
 
 /// The row of one conversation in one user's list.
@@ -208,4 +206,26 @@ async fn row(store: &impl Store, user: UserId, conversation: ConversationId) -> 
     let rows = store.rows_of(user, &[conversation]).await.unwrap();
     assert_eq!(rows.len(), 1, "a member has a row");
     rows.into_iter().next().unwrap()
+}
+
+/// A message as it is now.
+async fn now(store: &impl Store, message: &Message) -> Message {
+    let found = store.message(message.conversation_id, message.id);
+    found.await.unwrap().unwrap()
+}
+
+/// The rows of a group, told for many at once, are the rows of each of its members.
+async fn same_group_rows(store: &impl Store, conversation: ConversationId, users: &[UserId]) {
+    let group = store.group_rows(conversation, users).await.unwrap();
+    let rows = group.map(|group| group.rows).unwrap_or_default();
+    let mut told = 0;
+    for &user in users {
+        let alone = store.rows_of(user, &[conversation]).await.unwrap();
+        let among = rows.iter().find(|row| row.user_id == user);
+        let among = among.map(|row| (&row.me, row.unread));
+        let alone = alone.first().map(|row| (&row.row.me, row.row.unread));
+        assert_eq!(among, alone);
+        told += usize::from(alone.is_some());
+    }
+    assert_eq!(rows.len(), told, "one for each who belongs to it");
 }

@@ -175,7 +175,12 @@ pub async fn the_read_cursor_only_rises(store: impl Store) {
     ];
     for (asked, seq, moved) in steps {
         let cursor = commit(&store, mark_read(id, other, asked)).await;
-        let expected = Committed::Read(ReadCursor { seq, moved });
+        let expected = Committed::Read(ReadCursor {
+            seq,
+            moved,
+            shown: moved.then_some(seq),
+            delivered: moved.then_some(seq),
+        });
         assert_eq!(cursor, Ok(expected), "asked for {asked}");
         let now = row(&store, other, id).await.row;
         assert_eq!(now.me.read_seq, seq);

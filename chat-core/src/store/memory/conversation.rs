@@ -1,55 +1,83 @@
-//! One conversation in memory: its log, its members, and what a write does to them.
+//! One conversation in memory: its log, its members, and what they see of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::{
-    access::{self, Scene},
     model::{
-        Change, ClientId, Conversation, ConversationId, ConversationKind, Draft, Entry, Membership,
-        Message, MessageId, Mine, Role, Row, Seq, Timestamp, Title, Unread, UserId,
+        Change, ClientId, Conversation, ConversationId, ConversationKind, Emoji, Entry, History,
+        Membership, Message, MessageId, Mine, Notify, Role, Row, Seq, Timestamp, Title, Topic,
+        Unread, UserId,
     },
     store::{
-        Act, Around, Committed, GroupRows, MemberRow, ReadCursor, Refusal, RowPlace, StoredRow,
-        Write,
+        Around, Committed, GroupRows, MemberRow, RowPlace, Search, StoredRow, Write,
         recent::{self, Recent},
+        search,
     },
 };
 
 #[derive(Debug)]
 pub(super) struct StoredConversation {
-    id: ConversationId,
-    kind: ConversationKind,
-    title: Option<Title>,
-    last_activity_at: Timestamp,
-    last_message_seq: Option<Seq>,
-    /// The entry with `seq` n is at n - 1.
-    log: Vec<Entry>,
+    pub(super) id: ConversationId,
+    pub(super) kind: ConversationKind,
+    pub(super) title: Option<Title>,
+    pub(super) topic: Option<Topic>,
+    pub(super) history: History,
+    pub(super) deleted: bool,
+    pub(super) last_activity_at: Timestamp,
+    pub(super) last_message_seq: Option<Seq>,
+    /// The entry with `seq` n is at n - 1; messages and reactions in it are as they were.
+    pub(super) log: Vec<Entry>,
+    /// Messages as they are now.
+    pub(super) messages: BTreeMap<Seq, Message>,
+    pub(super) message_seqs: HashMap<MessageId, Seq>,
     /// Former members too, so that their `rev` goes on rising.
-    members: BTreeMap<UserId, Place>,
+    pub(super) members: BTreeMap<UserId, Place>,
     /// How many of them are members now: each row says so, and a large group has many rows.
-    member_count: u64,
-    message_seqs: HashMap<MessageId, Seq>,
-    sends: HashMap<(UserId, ClientId), Seq>,
+    pub(super) member_count: u64,
+    /// What was sent, with its place and its text as it was then.
+    pub(super) sends: HashMap<(UserId, ClientId), (Seq, String)>,
+    pub(super) reactions: BTreeSet<(Seq, Emoji, UserId)>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Place {
-    role: Role,
-    active: bool,
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says something of its own"
+)]
+pub(super) struct Place {
+    pub(super) role: Role,
+    pub(super) active: bool,
+    pub(super) banned: bool,
     /// They asked for this direct conversation, so they see it before anything is said in it.
-    opened: bool,
-    read_seq: Seq,
-    rev: u64,
+    pub(super) opened: bool,
+    pub(super) read_seq: Seq,
+    pub(super) shown_seq: Seq,
+    pub(super) delivered_seq: Seq,
+    pub(super) history_from: Seq,
+    pub(super) rev: u64,
+    pub(super) pinned: bool,
+    pub(super) muted: bool,
+    pub(super) archived: bool,
+    pub(super) notify: Notify,
 }
 
 impl Place {
-    fn new(role: Role, read_seq: Seq) -> Self {
+    /// Of somebody who has everything up to `seq`.
+    pub(super) fn new(role: Role, seq: Seq, history_from: Seq) -> Self {
         Self {
             role,
             active: true,
+            banned: false,
             opened: false,
-            read_seq,
+            read_seq: seq,
+            shown_seq: seq,
+            delivered_seq: seq,
+            history_from,
             rev: 1,
+            pinned: false,
+            muted: false,
+            archived: false,
+            notify: Notify::All,
         }
     }
 
@@ -58,50 +86,56 @@ impl Place {
             role: self.role,
             read_seq: self.read_seq,
             rev: self.rev,
-            pinned: false,
-            muted: false,
-            archived: false,
+            pinned: self.pinned,
+            muted: self.muted,
+            archived: self.archived,
+            notify: self.notify,
+            history_from: self.history_from,
+        }
+    }
+
+    fn membership(&self, user_id: UserId) -> Membership {
+        Membership {
+            user_id,
+            role: self.role,
+            read_seq: self.read_seq,
+            shown_seq: self.shown_seq,
+            delivered_seq: self.delivered_seq,
+            history_from: self.history_from,
         }
     }
 }
 
 impl StoredConversation {
-    fn new(id: ConversationId, kind: ConversationKind, at: Timestamp) -> Self {
+    pub(super) fn new(id: ConversationId, kind: ConversationKind, at: Timestamp) -> Self {
         Self {
             id,
             kind,
             title: None,
+            topic: None,
+            history: History::Shared,
+            deleted: false,
             last_activity_at: at,
             last_message_seq: None,
             log: Vec::new(),
+            messages: BTreeMap::new(),
+            message_seqs: HashMap::new(),
             members: BTreeMap::new(),
             member_count: 0,
-            message_seqs: HashMap::new(),
             sends: HashMap::new(),
+            reactions: BTreeSet::new(),
         }
     }
 
     pub(super) fn direct(id: ConversationId, pair: [UserId; 2], at: Timestamp) -> Self {
         let mut direct = Self::new(id, ConversationKind::Direct, at);
         for user in pair {
-            direct.insert_member(user, Place::new(Role::Member, 0));
+            direct.insert_member(user, Place::new(Role::Member, 0, 1));
         }
         direct
     }
 
-    pub(super) fn group(write: &Write, title: &Title, members: &[UserId]) -> (Self, Committed) {
-        let mut group = Self::new(write.conversation_id, ConversationKind::Group, write.at);
-        group.title = Some(title.clone());
-        let mut entries = vec![group.join(write, write.author, Role::Owner)];
-        for &user in members {
-            if !group.members.contains_key(&user) {
-                entries.push(group.join(write, user, Role::Member));
-            }
-        }
-        (group, Committed::Appended(entries))
-    }
-
-    fn insert_member(&mut self, user: UserId, place: Place) {
+    pub(super) fn insert_member(&mut self, user: UserId, place: Place) {
         let former = self.members.insert(user, place);
         self.member_count += u64::from(former.is_none_or(|former| !former.active));
     }
@@ -112,201 +146,50 @@ impl StoredConversation {
         }
     }
 
-    pub(super) fn apply(&mut self, write: &Write) -> Result<Committed, Refusal> {
-        let role = self
-            .place(write.author)
-            .ok_or(Refusal::ConversationNotFound)?
-            .role;
-        match &write.act {
-            Act::CreateGroup { .. } => Err(Refusal::ConversationNotFound),
-            Act::Send { id, draft } => self.send(write, *id, draft),
-            Act::PutMember {
-                user_id,
-                role: wanted,
-            } => {
-                self.permit(write, role, Some(*user_id))?;
-                Ok(self.put_member(write, *user_id, *wanted))
-            }
-            Act::RemoveMember { user_id } => {
-                self.permit(write, role, Some(*user_id))?;
-                Ok(self.remove_member(write, *user_id))
-            }
-            Act::Rename { title } => {
-                self.permit(write, role, None)?;
-                Ok(self.rename(write, title))
-            }
-            Act::MarkRead { seq } => Ok(self.mark_read(write.author, *seq)),
-        }
-    }
-
-    fn permit(&self, write: &Write, role: Role, target: Option<UserId>) -> Result<(), Refusal> {
-        let roles = || self.active().map(|(_, place)| place.role);
-        let scene = Scene {
-            kind: self.kind,
-            author: (write.author, role),
-            target: target
-                .and_then(|user| self.place(user))
-                .map(|place| place.role),
-            owners: count(roles().filter(|role| *role == Role::Owner)),
-            members: count(roles()),
-        };
-        access::permits(&scene, &write.act)
-    }
-
-    fn send(&mut self, write: &Write, id: MessageId, draft: &Draft) -> Result<Committed, Refusal> {
-        let send = (write.author, draft.client_id);
-        #[cfg(test)]
-        let send = crate::simulation::bug::forget_client_id(send);
-        if let Some(earlier) = self.sends.get(&send).and_then(|seq| self.message(*seq)) {
-            let same = earlier.body == draft.body && earlier.reply_to == draft.reply_to;
-            return if same {
-                Ok(Committed::Repeated(earlier.clone()))
-            } else {
-                Err(Refusal::ClientIdReused)
-            };
-        }
-        if let Some(replied) = draft.reply_to
-            && !self.message_seqs.contains_key(&replied)
-        {
-            return Err(Refusal::ReplyNotFound);
-        }
-        let seq = self.head() + 1;
-        let message = Message {
-            id,
-            conversation_id: self.id,
-            seq,
-            sender_id: write.author,
-            client_id: draft.client_id,
-            body: draft.body.clone(),
-            reply_to: draft.reply_to,
-            mentions: Vec::new(),
-            reactions: Vec::new(),
-            created_at: write.at,
-            edited_at: None,
-            deleted_at: None,
-        };
-        self.sends.insert(send, seq);
-        self.message_seqs.insert(id, seq);
-        self.last_message_seq = Some(seq);
-        if let Some(author) = self.members.get_mut(&write.author) {
-            author.read_seq = seq;
-            author.rev += 1;
-        }
-        Ok(self.append(write, Change::NewMessage { message }))
-    }
-
-    fn put_member(&mut self, write: &Write, user: UserId, wanted: Option<Role>) -> Committed {
-        match self.members.get_mut(&user) {
-            Some(place) if place.active => match wanted {
-                Some(role) if role != place.role => {
-                    place.role = role;
-                    place.rev += 1;
-                    let by = write.author;
-                    self.append(
-                        write,
-                        Change::MemberRole {
-                            user_id: user,
-                            role,
-                            by,
-                        },
-                    )
-                }
-                _ => Committed::Unchanged,
-            },
-            _ => {
-                let role = wanted.unwrap_or(Role::Member);
-                Committed::Appended(vec![self.join(write, user, role)])
-            }
-        }
-    }
-
-    fn remove_member(&mut self, write: &Write, user: UserId) -> Committed {
-        if let Some(place) = self.members.get_mut(&user) {
-            self.member_count -= u64::from(place.active);
-            place.active = false;
-            place.rev += 1;
-        }
-        let by = write.author;
-        self.append(write, Change::MemberLeft { user_id: user, by })
-    }
-
-    fn rename(&mut self, write: &Write, title: &Title) -> Committed {
-        if self.title.as_ref() == Some(title) {
-            return Committed::Unchanged;
-        }
-        self.title = Some(title.clone());
-        let (title, by) = (title.as_str().to_owned(), write.author);
-        self.append(write, Change::ConversationRenamed { title, by })
-    }
-
-    fn join(&mut self, write: &Write, user: UserId, role: Role) -> Entry {
-        let former = self.members.get(&user).map_or(0, |former| former.rev);
-        let mut place = Place::new(role, self.head());
-        place.rev += former;
-        self.insert_member(user, place);
-        let by = write.author;
-        self.push(
-            write.at,
-            Change::MemberJoined {
-                user_id: user,
-                role,
-                by,
-            },
-        )
-    }
-
-    fn append(&mut self, write: &Write, change: Change) -> Committed {
-        Committed::Appended(vec![self.push(write.at, change)])
-    }
-
-    fn push(&mut self, at: Timestamp, change: Change) -> Entry {
-        let entry = Entry {
-            conversation_id: self.id,
-            seq: self.head() + 1,
-            at,
-            change,
-        };
-        self.log.push(entry.clone());
-        self.last_activity_at = self.last_activity_at.max(at);
-        entry
-    }
-
-    fn mark_read(&mut self, user: UserId, seq: Seq) -> Committed {
-        let seq = seq.min(self.head());
-        let Some(place) = self.members.get_mut(&user) else {
-            return Committed::Unchanged;
-        };
-        let moved = seq > place.read_seq;
-        if moved {
-            place.read_seq = seq;
-            place.rev += 1;
-        }
-        Committed::Read(ReadCursor {
-            seq: place.read_seq,
-            moved,
-        })
-    }
-
     pub(super) fn head(&self) -> Seq {
         self.log.len() as Seq
     }
 
-    pub(super) fn entries_after(&self, after: Seq) -> impl DoubleEndedIterator<Item = &Entry> {
+    /// The entries after a place; messages and reactions in them are as they are now.
+    pub(super) fn entries_after(&self, after: Seq) -> impl Iterator<Item = Entry> {
         let start = usize::try_from(after).map_or(self.log.len(), |n| n.min(self.log.len()));
-        self.log[start..].iter()
+        self.log[start..]
+            .iter()
+            .map(|entry| self.as_it_is_now(entry))
     }
 
-    pub(super) fn messages(&self, which: Around, limit: usize) -> Vec<Message> {
+    fn as_it_is_now(&self, entry: &Entry) -> Entry {
+        let mut entry = entry.clone();
+        let about = entry.about().unwrap_or(entry.seq);
+        let Some(now) = self.messages.get(&about) else {
+            return entry;
+        };
+        match &mut entry.change {
+            Change::NewMessage { message }
+            | Change::MessageEdited { message }
+            | Change::MessageDeleted { message, .. }
+            | Change::MessagePinned { message, .. }
+            | Change::MessageUnpinned { message, .. } => *message = now.clone(),
+            Change::ReactionAdded { reaction, .. } | Change::ReactionRemoved { reaction, .. } => {
+                *reaction = now.reaction(&reaction.emoji);
+            }
+            _ => {}
+        }
+        entry
+    }
+
+    pub(super) fn messages(&self, which: Around, history_from: Seq, limit: usize) -> Vec<Message> {
         let newest_to = |seq: Seq, limit| {
-            let until = usize::try_from(seq).map_or(self.log.len(), |n| n.min(self.log.len()));
-            let messages = self.log[..until].iter().rev().filter_map(Entry::message);
-            let mut page: Vec<Message> = messages.take(limit).cloned().collect();
+            let end = seq.saturating_add(1).max(history_from);
+            let messages = self.messages.range(history_from..end).rev();
+            let mut page: Vec<_> = messages.map(|(_, it)| it.clone()).take(limit).collect();
             page.reverse();
             page
         };
         let oldest_after = |seq: Seq, limit| {
-            let messages = self.entries_after(seq).filter_map(Entry::message);
-            messages.take(limit).cloned().collect::<Vec<_>>()
+            let from = seq.saturating_add(1).max(history_from);
+            let messages = self.messages.range(from..).map(|(_, it)| it.clone());
+            messages.take(limit).collect::<Vec<_>>()
         };
         match which {
             Around::Newest => newest_to(Seq::MAX, limit),
@@ -320,35 +203,56 @@ impl StoredConversation {
         }
     }
 
-    fn message(&self, seq: Seq) -> Option<&Message> {
-        let index = usize::try_from(seq.checked_sub(1)?).ok()?;
-        self.log.get(index)?.message()
+    pub(super) fn message(&self, id: MessageId) -> Option<&Message> {
+        self.messages.get(self.message_seqs.get(&id)?)
     }
 
-    fn place(&self, user: UserId) -> Option<&Place> {
+    pub(super) fn pinned(&self, before: Seq, history_from: Seq) -> impl Iterator<Item = &Message> {
+        let until = before.max(history_from);
+        let seen = self.messages.range(history_from..until).rev();
+        seen.map(|(_, it)| it).filter(|it| it.pinned_at.is_some())
+    }
+
+    /// What this user can see of what is searched for.
+    pub(super) fn found(&self, user: UserId, searched: &Search) -> impl Iterator<Item = &Message> {
+        let from = self
+            .place(user)
+            .map_or(Seq::MAX, |place| place.history_from);
+        let elsewhere = searched.conversation.is_some_and(|id| id != self.id);
+        let seen = self.messages.range(from..).map(|(_, message)| message);
+        seen.filter(move |message| {
+            !elsewhere
+                && message.deleted_at.is_none()
+                && searched
+                    .from
+                    .is_none_or(|sender| sender == message.sender_id)
+                && searched
+                    .before
+                    .is_none_or(|before| message.created_at < before)
+                && search::contains(&search::words(&message.body), &searched.words)
+        })
+    }
+
+    pub(super) fn place(&self, user: UserId) -> Option<&Place> {
         self.members.get(&user).filter(|place| place.active)
     }
 
-    fn active(&self) -> impl Iterator<Item = (UserId, &Place)> {
+    pub(super) fn active(&self) -> impl Iterator<Item = (UserId, &Place)> {
         let active = self.members.iter().filter(|(_, place)| place.active);
         active.map(|(user, place)| (*user, place))
     }
 
+    pub(super) fn banned(&self) -> impl Iterator<Item = UserId> {
+        let banned = self.members.iter().filter(|(_, place)| place.banned);
+        banned.map(|(user, _)| *user)
+    }
+
     pub(super) fn memberships(&self) -> impl Iterator<Item = Membership> {
-        self.active().map(|(user_id, place)| Membership {
-            user_id,
-            role: place.role,
-            read_seq: place.read_seq,
-        })
+        self.active().map(|(user, place)| place.membership(user))
     }
 
     pub(super) fn membership(&self, user: UserId) -> Option<Membership> {
-        let place = self.place(user)?;
-        Some(Membership {
-            user_id: user,
-            role: place.role,
-            read_seq: place.read_seq,
-        })
+        self.place(user).map(|place| place.membership(user))
     }
 
     pub(super) fn rev(&self, user: UserId) -> u64 {
@@ -361,25 +265,26 @@ impl StoredConversation {
         })
     }
 
-    pub(super) fn row_place(&self) -> RowPlace {
+    pub(super) fn row_place(&self, user: UserId) -> RowPlace {
         RowPlace {
-            pinned: false,
+            pinned: self.members.get(&user).is_some_and(|place| place.pinned),
             last_activity_at: self.last_activity_at,
             id: self.id,
         }
     }
 
-    fn shared(&self) -> Conversation {
+    fn shared(&self, history_from: Seq) -> Conversation {
+        let last_message = self.last_message_seq.filter(|seq| *seq >= history_from);
         Conversation {
             id: self.id,
             kind: self.kind,
             title: self.title.clone().map(String::from),
+            topic: self.topic.clone().map(String::from),
+            history: self.history,
             peer: None,
             member_count: self.member_count,
             head_seq: self.head(),
-            last_message: self
-                .last_message_seq
-                .and_then(|seq| self.message(seq).cloned()),
+            last_message: last_message.and_then(|seq| self.messages.get(&seq).cloned()),
             last_activity_at: self.last_activity_at,
         }
     }
@@ -387,7 +292,7 @@ impl StoredConversation {
     pub(super) fn row(&self, user: UserId) -> Option<StoredRow> {
         let place = self.place(user)?;
         let row = Row {
-            conversation: self.shared(),
+            conversation: self.shared(place.history_from),
             me: place.mine(),
             unread: self.unread(user, place.read_seq),
         };
@@ -397,46 +302,82 @@ impl StoredConversation {
         })
     }
 
-    pub(super) fn group_rows(&self, users: &[UserId]) -> GroupRows {
-        let messages = self.log.iter().rev().filter_map(Entry::message);
-        let present = messages.filter(|message| message.deleted_at.is_none());
+    /// The rows of those of these users who see the newest message, and the others.
+    pub(super) fn group_rows(&self, users: &[UserId]) -> (GroupRows, Vec<UserId>) {
+        let present = self.messages.values().rev();
+        let present = present.filter(|message| message.deleted_at.is_none());
         let newest_first = present.map(|message| (message.seq, message.sender_id));
         let recent = Recent::new(newest_first.take(recent::MOST));
-        let row = |user: &UserId| {
-            let place = self.place(*user)?;
-            let unread = recent.unread(*user, place.read_seq);
-            Some(MemberRow {
-                user_id: *user,
+        let mut left_out = Vec::new();
+        let mut rows = Vec::with_capacity(users.len());
+        for &user_id in users {
+            let Some(place) = self.place(user_id) else {
+                continue;
+            };
+            if self
+                .last_message_seq
+                .is_some_and(|seq| seq < place.history_from)
+            {
+                left_out.push(user_id);
+                continue;
+            }
+            let unread = recent.unread(user_id, place.read_seq);
+            let all = self.unread(user_id, place.read_seq);
+            rows.push(MemberRow {
+                user_id,
                 me: place.mine(),
-                unread: unread.unwrap_or_else(|| self.unread(*user, place.read_seq)),
-            })
-        };
-        GroupRows {
-            conversation: self.shared(),
-            rows: users.iter().filter_map(row).collect(),
+                unread: Unread {
+                    mentions: all.mentions,
+                    ..unread.unwrap_or(all)
+                },
+            });
         }
+        let conversation = self.shared(0);
+        (GroupRows { conversation, rows }, left_out)
     }
 
     fn unread(&self, user: UserId, read_seq: Seq) -> Unread {
-        let after = self.entries_after(read_seq).filter_map(Entry::message);
-        let unread =
-            after.filter(|message| message.sender_id != user && message.deleted_at.is_none());
+        let after = self.messages.range(read_seq.saturating_add(1)..);
+        let unread = after
+            .map(|(_, message)| message)
+            .filter(|message| message.sender_id != user && message.deleted_at.is_none());
+        let calls_me =
+            |message: &&Message| message.mentions_everyone || message.mentions.contains(&user);
+        let mentions = count(unread.clone().filter(calls_me));
         let enough = usize::try_from(Unread::CAP + 1).unwrap_or(usize::MAX);
         let unread = count(unread.take(enough));
         #[cfg(test)]
         let unread = crate::simulation::bug::double_unread(unread);
-        Unread::from_count(unread, 0)
+        Unread::from_count(unread, mentions)
     }
 
-    fn peer_of(&self, user: UserId) -> Option<UserId> {
+    pub(super) fn peer_of(&self, user: UserId) -> Option<UserId> {
         if self.kind == ConversationKind::Group {
             return None;
         }
         let other = self.members.keys().find(|member| **member != user);
         Some(other.copied().unwrap_or(user))
     }
+
+    pub(super) fn append(&mut self, write: &Write, change: Change) -> Committed {
+        Committed::Appended(vec![self.push(write.at, change)])
+    }
+
+    pub(super) fn push(&mut self, at: Timestamp, change: Change) -> Entry {
+        let entry = Entry {
+            conversation_id: self.id,
+            seq: self.head() + 1,
+            at,
+            change,
+        };
+        self.log.push(entry.clone());
+        if entry.about().is_none() {
+            self.last_activity_at = self.last_activity_at.max(at);
+        }
+        entry
+    }
 }
 
-fn count(items: impl Iterator) -> u64 {
+pub(super) fn count(items: impl Iterator) -> u64 {
     items.count() as u64
 }

@@ -1,10 +1,11 @@
 //! The reference store: plain maps behind one lock, gone with the process.
 
+mod acts;
 mod conversation;
 
 use std::{
     cmp::Reverse,
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -13,10 +14,11 @@ use parking_lot::Mutex;
 
 use super::{
     Act, Around, Committed, ConversationStore, GroupRows, MessageLog, PresenceStore, Refusal,
-    RowPlace, StoreError, StoredRow, Write,
+    RowPlace, Search, StoreError, StoredRow, UserStore, Write,
 };
 use crate::model::{
-    Change, ConversationId, Entry, Membership, Message, Seq, StoreEpoch, Timestamp, UserId,
+    Change, ConversationId, Entry, Membership, Message, MessageId, Seq, Settings, StoreEpoch,
+    Timestamp, UserId,
 };
 
 /// Keeps everything in memory: for tests, demonstrations, and as the model that other stores are compared with.
@@ -34,6 +36,9 @@ struct State {
     /// To which conversations a user belongs now.
     memberships: HashMap<UserId, HashSet<ConversationId>>,
     last_seen: HashMap<UserId, Timestamp>,
+    settings: HashMap<UserId, Settings>,
+    /// Who has blocked whom.
+    blocks: BTreeSet<(UserId, UserId)>,
 }
 
 impl Default for State {
@@ -44,17 +49,26 @@ impl Default for State {
             directs: HashMap::new(),
             memberships: HashMap::new(),
             last_seen: HashMap::new(),
+            settings: HashMap::new(),
+            blocks: BTreeSet::new(),
         }
     }
 }
 
 impl State {
     fn apply(&mut self, write: &Write) -> Result<Committed, Refusal> {
+        let blockers = self.blockers_in(write);
         let committed = match self.conversations.get_mut(&write.conversation_id) {
-            Some(conversation) => conversation.apply(write)?,
+            Some(conversation) => conversation.apply(write, &blockers)?,
             None => match &write.act {
-                Act::CreateGroup { title, members } => {
-                    let (group, entries) = StoredConversation::group(write, title, members);
+                Act::CreateGroup {
+                    title,
+                    topic,
+                    history,
+                    members,
+                } => {
+                    let (group, entries) =
+                        StoredConversation::group(write, title, topic.as_ref(), *history, members);
                     self.conversations.insert(write.conversation_id, group);
                     entries
                 }
@@ -69,6 +83,16 @@ impl State {
         Ok(committed)
     }
 
+    /// Who of the two of a direct conversation has blocked the other.
+    fn blockers_in(&self, write: &Write) -> Vec<UserId> {
+        let conversation = self.conversations.get(&write.conversation_id);
+        let peer = conversation.and_then(|conversation| conversation.peer_of(write.author));
+        let pair = peer.map(|peer| [(write.author, peer), (peer, write.author)]);
+        let blocks = pair.into_iter().flatten();
+        let blocks = blocks.filter(|block| self.blocks.contains(block));
+        blocks.map(|(blocker, _)| blocker).collect()
+    }
+
     fn note_membership(&mut self, entry: &Entry) {
         match entry.change {
             Change::MemberJoined { user_id, .. } => {
@@ -77,6 +101,11 @@ impl State {
             }
             Change::MemberLeft { user_id, .. } => {
                 if let Some(joined) = self.memberships.get_mut(&user_id) {
+                    joined.remove(&entry.conversation_id);
+                }
+            }
+            Change::ConversationDeleted { .. } => {
+                for joined in self.memberships.values_mut() {
                     joined.remove(&entry.conversation_id);
                 }
             }
@@ -148,7 +177,7 @@ impl MessageLog for MemoryStore {
         let state = self.0.lock();
         let conversation = state.conversations.get(&conversation);
         Ok(conversation
-            .map(|conversation| conversation.entries_after(after).take(limit).cloned())
+            .map(|conversation| conversation.entries_after(after).take(limit))
             .into_iter()
             .flatten()
             .collect())
@@ -158,13 +187,60 @@ impl MessageLog for MemoryStore {
         &self,
         conversation: ConversationId,
         which: Around,
+        history_from: Seq,
         limit: usize,
     ) -> Result<Vec<Message>, StoreError> {
         let state = self.0.lock();
         let conversation = state.conversations.get(&conversation);
         Ok(conversation
-            .map(|conversation| conversation.messages(which, limit))
+            .map(|conversation| conversation.messages(which, history_from, limit))
             .unwrap_or_default())
+    }
+
+    async fn message(
+        &self,
+        conversation: ConversationId,
+        id: MessageId,
+    ) -> Result<Option<Message>, StoreError> {
+        let state = self.0.lock();
+        let conversation = state.conversations.get(&conversation);
+        Ok(conversation.and_then(|conversation| conversation.message(id).cloned()))
+    }
+
+    async fn pinned(
+        &self,
+        conversation: ConversationId,
+        before: Seq,
+        history_from: Seq,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let state = self.0.lock();
+        let conversation = state.conversations.get(&conversation).into_iter();
+        let pinned = conversation.flat_map(|it| it.pinned(before, history_from));
+        Ok(pinned.take(limit).cloned().collect())
+    }
+
+    async fn search(
+        &self,
+        user: UserId,
+        search: &Search,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let order = |message: &Message| Reverse((message.created_at, message.id));
+        let state = self.0.lock();
+        let after = after.map(|id| {
+            let mut conversations = state.conversations.values();
+            conversations.find_map(|it| it.message(id)).map(order)
+        });
+        let found = state
+            .conversations_of(user)
+            .flat_map(|it| it.found(user, search));
+        let mut found: Vec<_> = found
+            .filter(|message| after.is_none_or(|after| after.is_some_and(|it| order(message) > it)))
+            .collect();
+        found.sort_unstable_by_key(|message| order(message));
+        Ok(found.into_iter().take(limit).cloned().collect())
     }
 }
 
@@ -224,7 +300,7 @@ impl ConversationStore for MemoryStore {
         let state = self.0.lock();
         let mut page: Vec<_> = state
             .visible_to(user)
-            .map(|conversation| (order(conversation.row_place()), conversation))
+            .map(|conversation| (order(conversation.row_place(user)), conversation))
             .filter(|(place, _)| after.is_none_or(|after| *place > order(after)))
             .collect();
         page.sort_unstable_by_key(|(place, _)| *place);
@@ -252,15 +328,49 @@ impl ConversationStore for MemoryStore {
     ) -> Result<Option<GroupRows>, StoreError> {
         let state = self.0.lock();
         let conversation = state.conversations.get(&conversation);
-        Ok(conversation.map(|conversation| conversation.group_rows(users)))
+        Ok(conversation.map(|conversation| {
+            let (mut group, left_out) = conversation.group_rows(users);
+            for user in left_out {
+                let row = conversation.row(user);
+                group.rows.extend(row.map(|row| row.of(user)));
+            }
+            group
+        }))
+    }
+
+    async fn readers(
+        &self,
+        conversation: ConversationId,
+        seq: Seq,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Membership>, StoreError> {
+        let state = self.0.lock();
+        let conversation = state.conversations.get(&conversation).into_iter();
+        let members = conversation.flat_map(StoredConversation::memberships);
+        let readers = members
+            .filter(|member| member.shown_seq >= seq)
+            .filter(|member| after.is_none_or(|after| member.user_id > after));
+        Ok(readers.take(limit).collect())
+    }
+
+    async fn banned(
+        &self,
+        conversation: ConversationId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let state = self.0.lock();
+        let conversation = state.conversations.get(&conversation).into_iter();
+        let banned = conversation.flat_map(StoredConversation::banned);
+        let later = banned.filter(|user| after.is_none_or(|after| *user > after));
+        Ok(later.take(limit).collect())
     }
 
     async fn row_heads(&self, user: UserId) -> Result<Vec<(ConversationId, Seq, u64)>, StoreError> {
         let state = self.0.lock();
         let visible = state.visible_to(user);
-        Ok(visible
-            .map(|it| (it.row_place().id, it.head(), it.rev(user)))
-            .collect())
+        Ok(visible.map(|it| (it.id, it.head(), it.rev(user))).collect())
     }
 
     async fn sharing_with(
@@ -290,5 +400,57 @@ impl PresenceStore for MemoryStore {
         let state = self.0.lock();
         let noted = |user| state.last_seen.get(&user).map(|at| (user, *at));
         Ok(users.into_iter().filter_map(noted).collect())
+    }
+}
+
+impl UserStore for MemoryStore {
+    async fn settings(&self, user: UserId) -> Result<Settings, StoreError> {
+        let state = self.0.lock();
+        Ok(state.settings.get(&user).copied().unwrap_or_default())
+    }
+
+    async fn set_settings(&self, user: UserId, settings: Settings) -> Result<(), StoreError> {
+        self.0.lock().settings.insert(user, settings);
+        Ok(())
+    }
+
+    async fn set_blocked(
+        &self,
+        user: UserId,
+        other: UserId,
+        blocked: bool,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.0.lock();
+        Ok(if blocked {
+            state.blocks.insert((user, other))
+        } else {
+            state.blocks.remove(&(user, other))
+        })
+    }
+
+    async fn blocked_by(
+        &self,
+        user: UserId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let state = self.0.lock();
+        let mine = state.blocks.iter().filter(|(blocker, _)| *blocker == user);
+        let blocked = mine.map(|(_, blocked)| *blocked);
+        let later = blocked.filter(|other| after.is_none_or(|after| *other > after));
+        Ok(later.take(limit).collect())
+    }
+
+    async fn blockers_of(
+        &self,
+        user: UserId,
+        others: &[UserId],
+    ) -> Result<Vec<UserId>, StoreError> {
+        let others: HashSet<UserId> = others.iter().copied().collect();
+        let state = self.0.lock();
+        let blockers = others.into_iter();
+        Ok(blockers
+            .filter(|other| state.blocks.contains(&(*other, user)))
+            .collect())
     }
 }

@@ -2,8 +2,15 @@
 //!
 //! Two round trips as a rule, however many writes there are. The first reads, in one snapshot and without a lock. The
 //! second is one statement and so one transaction: it locks the conversations in the order of their ids, stores if they
-//! are still as they were read, and is durable when it answers. Nothing can have changed unseen: whatever is done to a
-//! conversation raises its `head_seq`, except for moving a read cursor, which raises the `rev` of the member.
+//! are still as they were read, and is durable when it answers.
+//!
+//! Nothing that matters can have changed unseen. Whatever is done to a conversation, its messages and who belongs to it
+//! raises its `head_seq`, which is compared for each conversation in which something is stored. What is done to one
+//! membership alone (settings, a read cursor, a ban that is lifted) raises its `rev`, which is compared for each membership
+//! that is stored. It is not compared for memberships that were only looked at, of those who are called by name above all:
+//! who belongs, in what role, from where on and whether banned changes with the `head_seq`, but for a ban that is lifted,
+//! and whoever still saw that ban came before. What others are told of reading and delivery raises nothing: it is stored as
+//! the greatest of what is there and what was decided. Blocks count as they are when they are read.
 //!
 //! When another node was faster, and where groups are made, the locks are taken first, in a transaction of four round
 //! trips: lock, load, store, commit.
@@ -11,10 +18,11 @@
 use sqlx::Executor;
 
 use super::{
+    changes::Before,
     connection::{Connections, Transactions},
     error::{is_lost, store_error},
     load,
-    store::{Before, store},
+    store::store,
 };
 use crate::store::{
     Act, Committed, Refusal, StoreError, Write,
@@ -44,9 +52,10 @@ pub(super) async fn commit(
 
 /// PostgreSQL keeps every text but one with a NUL in it, which would fail the transaction half-way.
 fn check_text(writes: &[Write]) -> Result<(), StoreError> {
+    // Titles, topics and emoji have no control characters.
     let has_nul = |write: &Write| match &write.act {
         Act::Send { draft, .. } => draft.body.contains('\0'),
-        Act::CreateGroup { title, .. } | Act::Rename { title } => title.as_str().contains('\0'),
+        Act::EditMessage { body, .. } => body.contains('\0'),
         _ => false,
     };
     if writes.iter().any(has_nul) {

@@ -12,7 +12,7 @@ use std::{
 
 use parking_lot::Mutex;
 use sqlx::{
-    Connection as _, Executor as _, PgConnection, PgPool, Postgres,
+    Connection as _, PgConnection, PgPool, Postgres,
     pool::{PoolConnection, PoolConnectionMetadata},
     postgres::{PgArguments, PgRow},
     query::Query,
@@ -85,7 +85,7 @@ pub(super) enum Transactions {
 }
 
 /// The connection that commits. It is not given back to the pool in between, which would ask it for a sign of life each
-/// time, and its statements are planned once.
+/// time.
 #[derive(Debug)]
 enum Committing {
     Nobody,
@@ -147,16 +147,12 @@ impl Connections {
 
     /// The connection that is kept for it; where there is none, or it is in use, any other one.
     pub(super) async fn borrow_for_commit(&self) -> sqlx::Result<Borrowed> {
-        const SETTINGS: &str = "SET plan_cache_mode = force_generic_plan";
         let Some((turn, kept)) = self.turn() else {
             return self.borrow().await;
         };
-        let mut connection = if let Some(connection) = kept {
-            connection
-        } else {
-            let mut connection = self.borrow().await?;
-            connection.execute(SETTINGS).await?;
-            connection
+        let mut connection = match kept {
+            Some(connection) => connection,
+            None => self.borrow().await?,
         };
         connection.turn = Some(turn);
         Ok(connection)

@@ -1,9 +1,12 @@
 //! Members, conversation lists and direct conversations.
 
 use sqlx::postgres::PgRow;
-use uuid::Uuid;
 
-use super::PostgresStore;
+use super::{
+    PostgresStore,
+    decode::message_columns,
+    users::{first_after, user_ids},
+};
 use crate::{
     model::{ConversationId, Membership, Seq, Timestamp, UserId},
     store::{
@@ -15,27 +18,33 @@ use crate::{
 /// The rows that `$page` picks from the memberships `m` of user $1 and their conversations `c`.
 ///
 /// What a row costs beyond that (its newest message, the count of unread ones) is paid for the picked ones only. The
-/// count stops one past `Unread::CAP`.
+/// count stops one past `Unread::CAP`. The nil UUID is called with everyone.
 macro_rules! rows {
     ($page:literal) => {
         concat!(
             "
     WITH page AS MATERIALIZED (
-        SELECT c.id AS row_id, c.kind AS conversation_kind, c.title AS conversation_title, c.direct_pair,
-            c.member_count, c.head_seq, c.last_message_seq, c.last_activity_at,
-            m.role AS my_role, m.read_seq, m.rev, m.pinned, m.muted, m.archived
+        SELECT c.id AS row_id, c.kind AS conversation_kind, c.title AS conversation_title,
+            c.topic AS conversation_topic, c.history AS conversation_history, c.direct_pair,
+            c.member_count, c.head_seq, c.last_message_seq, c.last_activity_at, m.role AS my_role,
+            m.read_seq, m.rev, m.pinned, m.muted, m.archived, m.notify, m.history_from
         FROM chat_members m CROSS JOIN LATERAL (
             SELECT * FROM chat_conversations c WHERE c.id = m.conversation_id LIMIT 1) AS c
         WHERE m.user_id = $1 AND m.active AND ",
             $page,
             ")
-    SELECT page.*, e.*, (SELECT count(*) FROM (
+    SELECT page.*, ",
+            message_columns!("e"),
+            ", (SELECT count(*) FROM (
         SELECT 1 FROM chat_entries u
         WHERE u.conversation_id = page.row_id AND u.seq > page.read_seq
             AND u.kind = 0 AND u.author_id <> $1 AND u.deleted_at IS NULL
-        LIMIT 1001) AS counted) AS unread
-    FROM page LEFT JOIN chat_entries e
-        ON e.conversation_id = page.row_id AND e.seq = page.last_message_seq
+        LIMIT 1001) AS counted) AS unread, (
+        SELECT count(*) FROM chat_mentions t
+        WHERE t.conversation_id = page.row_id AND t.seq > page.read_seq AND t.author_id <> $1
+            AND t.user_id IN ($1, '00000000-0000-0000-0000-000000000000')) AS unread_mentions
+    FROM page LEFT JOIN chat_entries e ON e.conversation_id = page.row_id
+        AND e.seq = page.last_message_seq AND e.seq >= page.history_from
     ORDER BY page.pinned DESC, page.last_activity_at DESC, page.row_id DESC"
         )
     };
@@ -62,8 +71,17 @@ pub(super) const MEMBER_IDS: &str = "
     WHERE c.id = $1";
 
 pub(super) const MEMBERS: &str = "
-    SELECT user_id, role, read_seq FROM chat_members
+    SELECT user_id, role, read_seq, shown_seq, delivered_seq, history_from FROM chat_members
     WHERE conversation_id = $1 AND user_id >= $2 AND active ORDER BY user_id LIMIT $3";
+
+pub(super) const READERS: &str = "
+    SELECT user_id, role, read_seq, shown_seq, delivered_seq, history_from FROM chat_members
+    WHERE conversation_id = $1 AND user_id >= $2 AND active AND shown_seq >= $4
+    ORDER BY user_id LIMIT $3";
+
+pub(super) const BANNED: &str = "
+    SELECT user_id FROM chat_members
+    WHERE conversation_id = $1 AND user_id >= $2 AND banned ORDER BY user_id LIMIT $3";
 
 pub(super) const SHARING_WITH: &str = "
     SELECT DISTINCT o.id AS user_id FROM unnest($2::uuid[]) AS o (id)
@@ -74,7 +92,7 @@ pub(super) const SHARING_WITH: &str = "
         WHERE a.user_id = $1 AND a.active)";
 
 pub(super) const MEMBERSHIP: &str = "
-    SELECT user_id, role, read_seq FROM chat_members
+    SELECT user_id, role, read_seq, shown_seq, delivered_seq, history_from FROM chat_members
     WHERE conversation_id = $1 AND user_id = $2 AND active";
 
 /// Marks the conversation of a pair as opened by $2; tells whether there is one.
@@ -172,12 +190,8 @@ impl ConversationStore for PostgresStore {
         after: Option<UserId>,
         limit: usize,
     ) -> Result<Vec<Membership>, StoreError> {
-        let first = match after {
-            None => Uuid::nil(),
-            Some(last) => match last.as_uuid().as_u128().checked_add(1) {
-                Some(next) => Uuid::from_u128(next),
-                None => return Ok(Vec::new()),
-            },
+        let Some(first) = first_after(after) else {
+            return Ok(Vec::new());
         };
         let query = || {
             sqlx::query(MEMBERS)
@@ -187,6 +201,45 @@ impl ConversationStore for PostgresStore {
         };
         let rows = self.connections.fetch(query).await?;
         rows.iter().map(Columns::membership).collect()
+    }
+
+    async fn readers(
+        &self,
+        conversation: ConversationId,
+        seq: Seq,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Membership>, StoreError> {
+        let Some(first) = first_after(after) else {
+            return Ok(Vec::new());
+        };
+        let query = || {
+            sqlx::query(READERS)
+                .bind(conversation.as_uuid())
+                .bind(first)
+                .bind(number(limit))
+                .bind(number(seq))
+        };
+        let rows = self.connections.fetch(query).await?;
+        rows.iter().map(Columns::membership).collect()
+    }
+
+    async fn banned(
+        &self,
+        conversation: ConversationId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let Some(first) = first_after(after) else {
+            return Ok(Vec::new());
+        };
+        let query = || {
+            sqlx::query(BANNED)
+                .bind(conversation.as_uuid())
+                .bind(first)
+                .bind(number(limit))
+        };
+        user_ids(&self.connections.fetch(query).await?)
     }
 
     async fn rows(
@@ -261,7 +314,7 @@ impl ConversationStore for PostgresStore {
             .connections
             .fetch(|| sqlx::query(SHARING_WITH).bind(user.as_uuid()).bind(&others))
             .await?;
-        rows.iter().map(|row| row.user_id("user_id")).collect()
+        user_ids(&rows)
     }
 }
 

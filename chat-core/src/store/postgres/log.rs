@@ -1,10 +1,10 @@
 //! The log: appending through a batch, reading entries and messages.
 
-use super::{PostgresStore, commit};
+use super::{PostgresStore, commit, decode::message_columns, search};
 use crate::{
-    model::{ConversationId, Entry, Message, Seq, StoreEpoch},
+    model::{ConversationId, Entry, Message, MessageId, Seq, StoreEpoch, UserId},
     store::{
-        Around, Committed, MessageLog, Refusal, StoreError, Write,
+        Around, Committed, MessageLog, Refusal, Search, StoreError, Write,
         columns::{Columns, check_dense, corrupt, number},
     },
 };
@@ -13,17 +13,51 @@ pub(super) const EPOCH: &str = "SELECT value FROM chat_meta WHERE key = 'epoch'"
 
 pub(super) const HEAD: &str = "SELECT head_seq FROM chat_conversations WHERE id = $1";
 
-pub(super) const ENTRIES_AFTER: &str = "
-    SELECT * FROM chat_entries WHERE conversation_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+/// Beside each entry the message that it is or changes.
+pub(super) const ENTRIES_AFTER: &str = concat!(
+    "
+    SELECT e.conversation_id AS entry_conversation_id, e.seq AS entry_seq, e.kind AS entry_kind,
+        e.at AS entry_at, e.author_id AS entry_author_id, e.user_id, e.role, e.title, e.history, e.banned,
+        e.emoji, m.*
+    FROM (
+        SELECT * FROM chat_entries WHERE conversation_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) AS e
+    LEFT JOIN LATERAL (
+        SELECT ",
+    message_columns!("m"),
+    " FROM chat_entries m
+        WHERE m.conversation_id = e.conversation_id AND m.seq = coalesce(e.target_seq, e.seq) AND m.kind = 0
+        LIMIT 1) AS m ON true
+    ORDER BY e.seq"
+);
 
-/// At most $3 messages up to $2, and at most $5 after $4.
-pub(super) const MESSAGES: &str = "
-    (SELECT * FROM chat_entries WHERE conversation_id = $1 AND seq <= $2 AND kind = 0
-        ORDER BY seq DESC LIMIT $3)
+/// At most $3 messages up to $2, and at most $5 after $4, of those from $6 on.
+pub(super) const MESSAGES: &str = concat!(
+    "
+    (SELECT ",
+    message_columns!("e"),
+    " FROM chat_entries e WHERE e.conversation_id = $1 AND e.seq <= $2 AND e.seq >= $6 AND e.kind = 0
+        ORDER BY e.seq DESC LIMIT $3)
     UNION ALL
-    (SELECT * FROM chat_entries WHERE conversation_id = $1 AND seq > $4 AND kind = 0
-        ORDER BY seq LIMIT $5)
-    ORDER BY seq";
+    (SELECT ",
+    message_columns!("e"),
+    " FROM chat_entries e WHERE e.conversation_id = $1 AND e.seq > $4 AND e.seq >= $6 AND e.kind = 0
+        ORDER BY e.seq LIMIT $5)
+    ORDER BY seq"
+);
+
+pub(super) const MESSAGE: &str = concat!(
+    "SELECT ",
+    message_columns!("e"),
+    " FROM chat_entries e WHERE e.message_id = $2 AND e.conversation_id = $1"
+);
+
+pub(super) const PINNED: &str = concat!(
+    "SELECT ",
+    message_columns!("e"),
+    " FROM chat_entries e
+    WHERE e.conversation_id = $1 AND e.seq < $2 AND e.seq >= $3 AND e.pinned_at IS NOT NULL
+    ORDER BY e.seq DESC LIMIT $4"
+);
 
 impl MessageLog for PostgresStore {
     async fn epoch(&self) -> Result<StoreEpoch, StoreError> {
@@ -71,6 +105,7 @@ impl MessageLog for PostgresStore {
         &self,
         conversation: ConversationId,
         which: Around,
+        history_from: Seq,
         limit: usize,
     ) -> Result<Vec<Message>, StoreError> {
         let (until, before, beyond, after) = match which {
@@ -86,8 +121,52 @@ impl MessageLog for PostgresStore {
                 .bind(number(before))
                 .bind(number(beyond))
                 .bind(number(after))
+                .bind(number(history_from))
         };
         let rows = self.connections.fetch(query).await?;
+        rows.iter().map(Columns::message).collect()
+    }
+
+    async fn message(
+        &self,
+        conversation: ConversationId,
+        id: MessageId,
+    ) -> Result<Option<Message>, StoreError> {
+        let query = || {
+            sqlx::query(MESSAGE)
+                .bind(conversation.as_uuid())
+                .bind(id.as_uuid())
+        };
+        let rows = self.connections.fetch(query).await?;
+        rows.first().map(Columns::message).transpose()
+    }
+
+    async fn pinned(
+        &self,
+        conversation: ConversationId,
+        before: Seq,
+        history_from: Seq,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let query = || {
+            sqlx::query(PINNED)
+                .bind(conversation.as_uuid())
+                .bind(number(before))
+                .bind(number(history_from))
+                .bind(number(limit))
+        };
+        let rows = self.connections.fetch(query).await?;
+        rows.iter().map(Columns::message).collect()
+    }
+
+    async fn search(
+        &self,
+        user: UserId,
+        search: &Search,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let rows = search::search(&self.connections, user, search, after, limit).await?;
         rows.iter().map(Columns::message).collect()
     }
 }

@@ -1,5 +1,6 @@
 //! The store in a PostgreSQL database, which several nodes may share.
 
+mod changes;
 mod commit;
 mod connection;
 mod conversations;
@@ -10,9 +11,12 @@ mod load;
 mod log;
 mod open;
 mod presence;
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
 mod query_plans;
+mod search;
 mod store;
+mod users;
+mod words;
 
 use sqlx::PgPool;
 
@@ -56,7 +60,8 @@ impl PostgresStore {
     ///
     /// The pool should give up acquiring within 1.5 s, and its connections should have a `lock_timeout` and an
     /// `idle_in_transaction_session_timeout`: a node that vanishes must not hold a lock for long. With `enable_bitmapscan`
-    /// off, pages of a large log never cost more than pages of a small one, whatever the statistics say.
+    /// and `enable_seqscan` off, pages of a large log never cost more than pages of a small one, whatever the statistics say.
+    /// With `plan_cache_mode = force_generic_plan`, each statement is planned once.
     pub async fn new(pool: PgPool) -> Result<Self, OpenError> {
         Self::in_pool(pool, false).await
     }

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::{
     connection::{Connections, Suspicion, Transactions},
     error::code,
+    words,
 };
 use crate::model::StoreEpoch;
 
@@ -25,7 +26,7 @@ const OLDEST_SERVER: i32 = 14;
 
 /// What the connections are told, unless the URL says otherwise: nobody who is gone, or too slow to be waited for, holds
 /// a lock for long.
-const SESSION: [(&str, &str); 9] = [
+const SESSION: [(&str, &str); 11] = [
     ("statement_timeout", "5s"),
     ("lock_timeout", "1500ms"),
     ("idle_in_transaction_session_timeout", "5s"),
@@ -35,13 +36,22 @@ const SESSION: [(&str, &str); 9] = [
     ("tcp_user_timeout", "15s"),
     // It collects a whole log before the first entry of a page, where the index would give just the page.
     ("enable_bitmapscan", "off"),
+    // Statements are planned once, whatever the tables hold then, so that they must go through the indices.
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
     // It compiles for longer than any statement here runs.
     ("jit", "off"),
 ];
 
 /// The history of this schema, in a table of its own: others may keep theirs in the same database.
 const MIGRATIONS_TABLE: &str = "chat_migrations";
-const MIGRATIONS: [(&str, &str); 1] = [("log", include_str!("migrations/0001_log.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("log", include_str!("migrations/0001_log.sql")),
+    (
+        "changing messages",
+        include_str!("migrations/0002_changing_messages.sql"),
+    ),
+];
 /// Of those who open a database at once, the one that has this lock makes the tables.
 const MIGRATIONS_LOCK: i64 = 0x0063_6861_745f_6462;
 
@@ -223,7 +233,10 @@ async fn prepare(
             known: MIGRATIONS.len(),
         }),
         Err(error) => Err(OpenError::Migration(error)),
-        Ok(()) => Ok(transactions),
+        Ok(()) => match words::fill(connection, MIGRATIONS_LOCK).await {
+            Err(error) => Err(about(target, error)),
+            Ok(()) => Ok(transactions),
+        },
     }
 }
 

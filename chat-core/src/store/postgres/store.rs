@@ -1,21 +1,27 @@
 //! What a batch changed, stored in one statement, if nobody else changed it before.
 
-use std::collections::{BTreeMap, HashMap};
-
 use sqlx::PgConnection;
 
+use super::{
+    changes::{Before, Changes, Record, Shared, bind_entries, bind_sends},
+    words::indexed,
+};
 use crate::{
-    model::{ConversationId, UserId},
+    model::{Change, Entry},
     store::{
         Committed, Refusal,
-        columns::{EntryRecord, kind_code, number, role_code},
+        columns::{EntryRecord, called_by},
         decide::Loaded,
     },
 };
 
 /// Conversations are locked in the order in which they are given, then members. Where one of them is not as it was, nothing
-/// is stored. No table is searched: each row goes where its key belongs.
-pub(super) const STORE: &str = "
+/// is stored. No table is searched: each row goes where its key belongs. What else there is to store stands between this
+/// and the end.
+macro_rules! store {
+    ($($more:literal),*) => {
+        concat!(
+            "
     WITH held AS MATERIALIZED (
         SELECT count(*) AS unchanged FROM unnest($1::uuid[], $2::bigint[]) AS n (id, head_seq)
         CROSS JOIN LATERAL (
@@ -33,44 +39,110 @@ pub(super) const STORE: &str = "
         SELECT held.unchanged = cardinality($1) AND held_member.unchanged = cardinality($3) AS ready
         FROM held, held_member),
     conversation AS (
-        INSERT INTO chat_conversations (id, kind, title, head_seq, last_message_seq,
-            last_activity_at, member_count, owner_count)
-        SELECT n.* FROM ready, unnest($6::uuid[], $7::bigint[], $8::text[], $9::bigint[], $10::bigint[],
-            $11::bigint[], $12::bigint[], $13::bigint[]) AS n WHERE ready
-        ON CONFLICT (id) DO UPDATE SET title = excluded.title, head_seq = excluded.head_seq,
+        INSERT INTO chat_conversations (id, kind, title, topic, history, deleted, head_seq,
+            last_message_seq, last_activity_at, member_count, owner_count)
+        SELECT n.* FROM ready, unnest($6::uuid[], $7::bigint[], $8::text[], $9::text[], $10::bigint[],
+            $11::boolean[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[]) AS n
+        WHERE ready
+        ON CONFLICT (id) DO UPDATE SET title = excluded.title, topic = excluded.topic,
+            history = excluded.history, deleted = excluded.deleted, head_seq = excluded.head_seq,
             last_message_seq = excluded.last_message_seq,
             last_activity_at = excluded.last_activity_at,
             member_count = excluded.member_count, owner_count = excluded.owner_count),
     member AS (
-        INSERT INTO chat_members (conversation_id, user_id, role, active, read_seq, rev)
-        SELECT n.* FROM ready, unnest($14::uuid[], $15::uuid[], $16::bigint[], $17::boolean[],
-            $18::bigint[], $19::bigint[]) AS n WHERE ready
+        INSERT INTO chat_members (conversation_id, user_id, role, active, banned, read_seq, shown_seq,
+            delivered_seq, history_from, rev, pinned, muted, archived, notify)
+        SELECT n.* FROM ready, unnest($17::uuid[], $18::uuid[], $19::bigint[], $20::boolean[],
+            $21::boolean[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[],
+            $27::boolean[], $28::boolean[], $29::boolean[], $30::bigint[]) AS n WHERE ready
         ON CONFLICT (conversation_id, user_id) DO UPDATE SET role = excluded.role,
-            active = excluded.active, read_seq = excluded.read_seq, rev = excluded.rev),
+            active = excluded.active, banned = excluded.banned, read_seq = excluded.read_seq,
+            shown_seq = greatest(chat_members.shown_seq, excluded.shown_seq),
+            delivered_seq = greatest(chat_members.delivered_seq, excluded.delivered_seq),
+            history_from = excluded.history_from, rev = excluded.rev, pinned = excluded.pinned,
+            muted = excluded.muted, archived = excluded.archived, notify = excluded.notify)",
+            $($more,)*
+            "
+    SELECT ready FROM ready"
+        )
+    };
+}
+
+/// Stores a batch of which nothing comes but messages that call nobody, and cursors that move.
+pub(super) const STORE_SENDS: &str = store!(
+    ",
     entry AS (
         INSERT INTO chat_entries (conversation_id, seq, kind, at, author_id, message_id, client_id, body,
-            reply_to, user_id, role, title)
-        SELECT n.* FROM ready, unnest($20::uuid[], $21::bigint[], $22::bigint[], $23::bigint[],
-            $24::uuid[], $25::uuid[], $26::uuid[], $27::text[], $28::uuid[], $29::uuid[], $30::bigint[],
-            $31::text[]) AS n WHERE ready)
-    SELECT ready FROM ready";
+            reply_to, changed_seq, words)
+        SELECT n.conversation_id, n.seq, 0, n.at, n.author_id, n.message_id, n.client_id, n.body, n.reply_to,
+            n.seq, array_to_tsvector(string_to_array(n.words, ' '))
+        FROM ready, unnest($31::uuid[], $32::bigint[], $33::bigint[], $34::uuid[], $35::uuid[], $36::uuid[],
+            $37::text[], $38::uuid[], $39::text[])
+            AS n (conversation_id, seq, at, author_id, message_id, client_id, body, reply_to, words)
+        WHERE ready)"
+);
 
-/// How far things were when they were loaded.
-pub(super) struct Before {
-    heads: HashMap<ConversationId, i64>,
-    revs: HashMap<(ConversationId, UserId), i64>,
-}
-
-impl Before {
-    pub(super) fn of(loaded: &Loaded) -> Self {
-        let heads = loaded.conversations.iter();
-        let revs = loaded.members.iter();
-        Self {
-            heads: heads.map(|(id, head)| (*id, number(head.seq))).collect(),
-            revs: revs.map(|(key, place)| (*key, number(place.rev))).collect(),
-        }
-    }
-}
+/// Stores any batch. A message that is changed is there, so that its insertion always ends in the conflict. Memberships
+/// that end with their conversation are those of `member` and all others.
+pub(super) const STORE: &str = store!(
+    ",
+    entry AS (
+        INSERT INTO chat_entries (conversation_id, seq, kind, at, author_id, message_id, client_id, body,
+            reply_to, words, user_id, role, title, history, banned, target_seq, emoji, mentions,
+            mentions_everyone, sent_digest, reactions, edited_at, deleted_at, pinned_at, changed_seq)
+        SELECT n.conversation_id, n.seq, n.kind, n.at, n.author_id, n.message_id, n.client_id, n.body,
+            n.reply_to, array_to_tsvector(string_to_array(n.words, ' ')), n.user_id, n.role, n.title,
+            n.history, n.banned, n.target_seq, n.emoji, n.mentions, n.mentions_everyone, n.sent_digest,
+            n.reactions, n.edited_at, n.deleted_at, n.pinned_at, n.changed_seq
+        FROM ready, unnest($31::uuid[], $32::bigint[], $33::bigint[], $34::uuid[], $35::uuid[], $36::uuid[],
+            $37::text[], $38::uuid[], $39::text[], $40::bigint[], $41::uuid[], $42::bigint[], $43::text[],
+            $44::bigint[], $45::boolean[], $46::bigint[], $47::text[], $48::bytea[], $49::boolean[],
+            $50::bytea[], $51::text[], $52::bigint[], $53::bigint[], $54::bigint[], $55::bigint[])
+            AS n (conversation_id, seq, at, author_id, message_id, client_id, body, reply_to, words,
+            kind, user_id, role, title, history, banned, target_seq, emoji, mentions, mentions_everyone,
+            sent_digest, reactions, edited_at, deleted_at, pinned_at, changed_seq)
+        WHERE ready),
+    message AS (
+        INSERT INTO chat_entries (conversation_id, seq, kind, at, author_id, body, words, mentions,
+            mentions_everyone, sent_digest, reactions, edited_at, deleted_at, pinned_at, changed_seq)
+        SELECT n.conversation_id, n.seq, 0, n.at, n.author_id, n.body,
+            array_to_tsvector(string_to_array(n.words, ' ')), n.mentions, n.mentions_everyone, n.sent_digest,
+            n.reactions, n.edited_at, n.deleted_at, n.pinned_at, n.changed_seq
+        FROM ready, unnest($56::uuid[], $57::bigint[], $58::bigint[], $59::uuid[], $60::text[], $61::text[],
+            $62::bytea[], $63::boolean[], $64::bytea[], $65::text[], $66::bigint[], $67::bigint[],
+            $68::bigint[], $69::bigint[])
+            AS n (conversation_id, seq, at, author_id, body, words, mentions, mentions_everyone, sent_digest,
+            reactions, edited_at, deleted_at, pinned_at, changed_seq)
+        WHERE ready
+        ON CONFLICT (conversation_id, seq) DO UPDATE SET body = excluded.body, words = excluded.words,
+            mentions = excluded.mentions, mentions_everyone = excluded.mentions_everyone,
+            sent_digest = excluded.sent_digest, reactions = excluded.reactions,
+            edited_at = excluded.edited_at, deleted_at = excluded.deleted_at,
+            pinned_at = excluded.pinned_at, changed_seq = excluded.changed_seq),
+    ended AS (
+        UPDATE chat_members m SET active = false, rev = m.rev + 1
+        FROM ready, unnest($70::uuid[]) AS n (conversation_id)
+        WHERE ready AND m.conversation_id = n.conversation_id AND m.active AND NOT EXISTS (
+            SELECT FROM unnest($17::uuid[], $18::uuid[]) AS other (conversation_id, user_id)
+            WHERE other.conversation_id = m.conversation_id AND other.user_id = m.user_id)),
+    reaction AS (
+        INSERT INTO chat_reactions (message_id, emoji, user_id)
+        SELECT n.* FROM ready, unnest($71::uuid[], $72::text[], $73::uuid[]) AS n WHERE ready
+        ON CONFLICT DO NOTHING),
+    no_reaction AS (
+        DELETE FROM chat_reactions r
+        USING ready, unnest($74::uuid[], $75::text[], $76::uuid[]) AS n (message_id, emoji, user_id)
+        WHERE ready AND r.message_id = n.message_id
+            AND (n.emoji IS NULL OR (r.emoji = n.emoji AND r.user_id = n.user_id))),
+    mention AS (
+        INSERT INTO chat_mentions (conversation_id, user_id, seq, author_id)
+        SELECT n.* FROM ready, unnest($77::uuid[], $78::uuid[], $79::bigint[], $80::uuid[]) AS n WHERE ready
+        ON CONFLICT DO NOTHING),
+    no_mention AS (
+        DELETE FROM chat_mentions t
+        USING ready, unnest($81::uuid[], $82::uuid[], $83::bigint[]) AS n (conversation_id, user_id, seq)
+        WHERE ready AND t.conversation_id = n.conversation_id AND t.user_id = n.user_id AND t.seq = n.seq)"
+);
 
 /// Stores what is changed. `false` if something was no longer as it was before; then nothing is.
 pub(super) async fn store(
@@ -79,78 +151,37 @@ pub(super) async fn store(
     loaded: &Loaded,
     results: &[Result<Committed, Refusal>],
 ) -> sqlx::Result<bool> {
-    let conversations: Vec<_> = loaded
-        .conversations
-        .iter()
-        .filter(|(_, head)| head.changed)
-        .collect();
-    let members: Vec<_> = loaded
-        .members
-        .iter()
-        .filter(|(_, place)| place.changed)
-        .collect();
-    if conversations.is_empty() && members.is_empty() {
+    let shared = Shared::of(before, loaded);
+    if shared.held.is_empty() {
         return Ok(true);
     }
-    let entries: Vec<_> = results
+    let entries: Vec<&Entry> = results
         .iter()
         .flat_map(|result| match result {
             Ok(Committed::Appended(entries)) => entries.as_slice(),
             _ => &[],
         })
-        .map(EntryRecord::new)
         .collect();
-    let changed = conversations.iter().map(|(id, _)| **id);
-    let touched = changed.chain(members.iter().map(|((id, _), _)| *id));
-    let held: BTreeMap<_, _> = touched
-        .map(|id| (id, before.heads.get(&id).copied().unwrap_or(0)))
+    let records: Vec<Record<'_>> = entries
+        .iter()
+        .map(|entry| {
+            let message = entry.message().map(|it| (it.conversation_id, it.id));
+            let message = message.and_then(|key| loaded.messages.get(&key));
+            (EntryRecord::new(entry, message), message.and_then(indexed))
+        })
         .collect();
-    let held: Vec<(ConversationId, i64)> = held.into_iter().collect();
-    let known = members.iter();
-    let known: Vec<_> = known
-        .filter_map(|(key, _)| before.revs.get_key_value(key))
-        .collect();
-    sqlx::query_scalar(STORE)
-        .bind(each(&held, |(id, _)| id.as_uuid()))
-        .bind(each(&held, |(_, head)| *head))
-        .bind(each(&known, |((id, _), _)| id.as_uuid()))
-        .bind(each(&known, |((_, user), _)| user.as_uuid()))
-        .bind(each(&known, |(_, rev)| **rev))
-        .bind(each(&conversations, |(id, _)| id.as_uuid()))
-        .bind(each(&conversations, |(_, head)| kind_code(head.kind)))
-        .bind(each(&conversations, |(_, head)| head.title.as_deref()))
-        .bind(each(&conversations, |(_, head)| number(head.seq)))
-        .bind(each(&conversations, |(_, head)| {
-            number(head.last_message_seq)
-        }))
-        .bind(each(&conversations, |(_, head)| {
-            head.last_activity_at.as_millis()
-        }))
-        .bind(each(&conversations, |(_, head)| number(head.members)))
-        .bind(each(&conversations, |(_, head)| number(head.owners)))
-        .bind(each(&members, |((id, _), _)| id.as_uuid()))
-        .bind(each(&members, |((_, user), _)| user.as_uuid()))
-        .bind(each(&members, |(_, place)| role_code(place.role)))
-        .bind(each(&members, |(_, place)| place.active))
-        .bind(each(&members, |(_, place)| number(place.read_seq)))
-        .bind(each(&members, |(_, place)| number(place.rev)))
-        .bind(each(&entries, |entry| entry.conversation_id))
-        .bind(each(&entries, |entry| entry.seq))
-        .bind(each(&entries, |entry| entry.kind))
-        .bind(each(&entries, |entry| entry.at))
-        .bind(each(&entries, |entry| entry.author_id))
-        .bind(each(&entries, |entry| entry.message_id))
-        .bind(each(&entries, |entry| entry.client_id))
-        .bind(each(&entries, |entry| entry.body))
-        .bind(each(&entries, |entry| entry.reply_to))
-        .bind(each(&entries, |entry| entry.user_id))
-        .bind(each(&entries, |entry| entry.role))
-        .bind(each(&entries, |entry| entry.title))
-        .fetch_one(connection)
-        .await
-}
-
-/// One column of several rows.
-fn each<'r, R, T>(rows: &'r [R], column: impl Fn(&'r R) -> T) -> Vec<T> {
-    rows.iter().map(column).collect()
+    let only_sends = entries.iter().all(|entry| match &entry.change {
+        Change::NewMessage { message } => called_by(message).is_empty(),
+        _ => false,
+    });
+    let statement = if only_sends { STORE_SENDS } else { STORE };
+    let query = shared.bind(sqlx::query_scalar(statement));
+    let query = bind_sends(query, &records);
+    if only_sends {
+        return query.fetch_one(connection).await;
+    }
+    let query = bind_entries(query, &records);
+    let changes = Changes::of(before, loaded);
+    let query = changes.bind(query);
+    query.fetch_one(connection).await
 }

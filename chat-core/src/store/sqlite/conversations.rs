@@ -22,18 +22,22 @@ macro_rules! rows {
     WITH page (row_id) AS MATERIALIZED (",
             $page,
             ")
-    SELECT row_id, c.kind AS conversation_kind, c.title AS conversation_title, c.direct_pair,
-        c.member_count, c.head_seq, c.last_message_seq, c.last_activity_at,
-        m.role AS my_role, m.read_seq, m.rev, m.pinned, m.muted, m.archived, e.*,
+    SELECT row_id, c.kind AS conversation_kind, c.title AS conversation_title, c.topic AS conversation_topic,
+        c.history AS conversation_history, c.direct_pair, c.member_count, c.head_seq, c.last_activity_at,
+        m.role AS my_role, m.read_seq, m.rev, m.pinned, m.muted, m.archived, m.notify, m.history_from, e.*,
         (SELECT count(*) FROM (
             SELECT 1 FROM chat_entries u
             WHERE u.conversation_id = row_id AND u.seq > m.read_seq
                 AND u.kind = 0 AND u.author_id <> ?1 AND u.deleted_at IS NULL
-            LIMIT 1001)) AS unread
+            LIMIT 1001)) AS unread,
+        (SELECT count(*) FROM chat_mentions n
+            WHERE n.conversation_id = row_id AND n.user_id IN (?1, zeroblob(16)) AND n.seq > m.read_seq
+                AND n.author_id <> ?1) AS unread_mentions
     FROM page
     CROSS JOIN chat_members m ON m.conversation_id = row_id AND m.user_id = ?1 AND m.active = 1
     CROSS JOIN chat_conversations c ON c.id = row_id
     LEFT JOIN chat_entries e ON e.conversation_id = row_id AND e.seq = c.last_message_seq
+        AND e.seq >= m.history_from
     ORDER BY m.pinned DESC, c.last_activity_at DESC, row_id DESC"
         )
     };
@@ -64,7 +68,7 @@ pub(super) const MEMBER_IDS: &str = "
     WHERE c.id = ?1";
 
 pub(super) const MEMBERS: &str = "
-    SELECT user_id, role, read_seq FROM chat_members
+    SELECT * FROM chat_members
     WHERE conversation_id = ?1 AND user_id > ?2 AND active = 1 ORDER BY user_id LIMIT ?3";
 
 pub(super) const SHARING_WITH: &str = "
@@ -75,8 +79,16 @@ pub(super) const SHARING_WITH: &str = "
         WHERE a.user_id = ?1 AND a.active = 1)";
 
 pub(super) const MEMBERSHIP: &str = "
-    SELECT user_id, role, read_seq FROM chat_members
+    SELECT * FROM chat_members
     WHERE conversation_id = ?1 AND user_id = ?2 AND active = 1";
+
+pub(super) const READERS: &str = "
+    SELECT * FROM chat_members
+    WHERE conversation_id = ?1 AND user_id > ?2 AND active = 1 AND shown_seq >= ?4 ORDER BY user_id LIMIT ?3";
+
+pub(super) const BANNED: &str = "
+    SELECT user_id FROM chat_members
+    WHERE conversation_id = ?1 AND user_id > ?2 AND banned = 1 ORDER BY user_id LIMIT ?3";
 
 /// Makes the conversation of a pair if there is none, and opens it to one of them.
 const DIRECT: &str = "BEGIN IMMEDIATE;
@@ -163,11 +175,9 @@ impl ConversationStore for SqliteStore {
         after: Option<UserId>,
         limit: usize,
     ) -> Result<Vec<Membership>, StoreError> {
-        // The empty blob sorts before every id.
-        let after = after.map(|id| id.as_uuid().into_bytes().to_vec());
         let rows = sqlx::query(MEMBERS)
             .bind(conversation.as_uuid())
-            .bind(after.unwrap_or_default())
+            .bind(encode::after(after))
             .bind(number(limit))
             .fetch_all(&self.reader)
             .await
@@ -221,6 +231,40 @@ impl ConversationStore for SqliteStore {
             group.rows.extend(rows.into_iter().map(|row| row.of(user)));
         }
         Ok(Some(group))
+    }
+
+    async fn readers(
+        &self,
+        conversation: ConversationId,
+        seq: Seq,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Membership>, StoreError> {
+        let rows = sqlx::query(READERS)
+            .bind(conversation.as_uuid())
+            .bind(encode::after(after))
+            .bind(number(limit))
+            .bind(number(seq))
+            .fetch_all(&self.reader)
+            .await
+            .map_err(store_error)?;
+        rows.iter().map(Columns::membership).collect()
+    }
+
+    async fn banned(
+        &self,
+        conversation: ConversationId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let rows = sqlx::query(BANNED)
+            .bind(conversation.as_uuid())
+            .bind(encode::after(after))
+            .bind(number(limit))
+            .fetch_all(&self.reader)
+            .await
+            .map_err(store_error)?;
+        rows.iter().map(|row| row.user_id("user_id")).collect()
     }
 
     async fn row_heads(&self, user: UserId) -> Result<Vec<(ConversationId, Seq, u64)>, StoreError> {

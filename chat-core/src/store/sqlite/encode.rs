@@ -3,6 +3,8 @@
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::model::UserId;
+
 /// An id inside of JSON, for `unhex`.
 pub(super) fn hex(id: Uuid) -> String {
     id.simple().to_string()
@@ -21,4 +23,10 @@ pub(super) fn keys<const N: usize>(keys: impl Iterator<Item = [Uuid; N]>) -> Str
 /// Rows, or single values, as a JSON array.
 pub(super) fn list(values: Vec<Value>) -> String {
     Value::from(values).to_string()
+}
+
+/// Where a page of users begins; the empty blob sorts before every id.
+pub(super) fn after(user: Option<UserId>) -> Vec<u8> {
+    let id = user.map(|user| user.as_uuid().into_bytes().to_vec());
+    id.unwrap_or_default()
 }

@@ -2,30 +2,45 @@
 
 use sqlx::sqlite::SqliteRow;
 
-use super::{SqliteStore, error::store_error};
+use super::{SqliteStore, error::store_error, search};
 use crate::{
-    model::{ConversationId, Entry, Message, Seq, StoreEpoch},
+    model::{ConversationId, Entry, Message, MessageId, Seq, StoreEpoch, UserId},
     store::{
-        Around, Committed, MessageLog, Refusal, StoreError, Write,
+        Around, Committed, MessageLog, Refusal, Search, StoreError, Write,
         columns::{Columns, check_dense, number},
     },
 };
 
 pub(super) const HEAD: &str = "SELECT head_seq FROM chat_conversations WHERE id = ?1";
 
+/// Each entry with the message that it is or changes.
 pub(super) const ENTRIES_AFTER: &str = "
-    SELECT * FROM chat_entries WHERE conversation_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+    SELECT n.conversation_id AS entry_conversation_id, n.seq AS entry_seq, n.kind AS entry_kind, n.at AS entry_at,
+        n.author_id AS entry_author_id, n.user_id, n.role, n.title, n.history, n.banned, n.emoji,
+        m.conversation_id, m.seq, m.at, m.author_id, m.message_id, m.client_id, m.body, m.reply_to, m.edited_at,
+        m.deleted_at, m.pinned_at, m.changed_seq, m.mentions, m.mentions_everyone, m.reactions
+    FROM chat_entries n LEFT JOIN chat_entries m
+        ON m.conversation_id = n.conversation_id AND m.seq = coalesce(n.target_seq, n.seq)
+    WHERE n.conversation_id = ?1 AND n.seq > ?2 ORDER BY n.seq LIMIT ?3";
 
-/// At most ?3 messages up to ?2, and at most ?5 after ?4.
+/// At most ?3 messages up to ?2, and at most ?5 after ?4; none before ?6.
 pub(super) const MESSAGES: &str = "
     SELECT * FROM (
-        SELECT * FROM chat_entries WHERE conversation_id = ?1 AND seq <= ?2 AND kind = 0
+        SELECT * FROM chat_entries WHERE conversation_id = ?1 AND seq BETWEEN ?6 AND ?2 AND kind = 0
         ORDER BY seq DESC LIMIT ?3)
     UNION ALL
     SELECT * FROM (
-        SELECT * FROM chat_entries WHERE conversation_id = ?1 AND seq > ?4 AND kind = 0
+        SELECT * FROM chat_entries WHERE conversation_id = ?1 AND seq > max(?4, ?6 - 1) AND kind = 0
         ORDER BY seq LIMIT ?5)
     ORDER BY seq";
+
+pub(super) const MESSAGE: &str =
+    "SELECT * FROM chat_entries WHERE message_id = ?1 AND conversation_id = ?2";
+
+pub(super) const PINNED: &str = "
+    SELECT * FROM chat_entries
+    WHERE conversation_id = ?1 AND seq < ?2 AND seq >= ?3 AND pinned_at IS NOT NULL
+    ORDER BY seq DESC LIMIT ?4";
 
 impl MessageLog for SqliteStore {
     async fn epoch(&self) -> Result<StoreEpoch, StoreError> {
@@ -75,6 +90,7 @@ impl MessageLog for SqliteStore {
         &self,
         conversation: ConversationId,
         which: Around,
+        history_from: Seq,
         limit: usize,
     ) -> Result<Vec<Message>, StoreError> {
         let (until, before, beyond, after) = match which {
@@ -89,9 +105,52 @@ impl MessageLog for SqliteStore {
             .bind(number(before))
             .bind(number(beyond))
             .bind(number(after))
+            .bind(number(history_from))
             .fetch_all(&self.reader)
             .await
             .map_err(store_error)?;
         rows.iter().map(Columns::message).collect()
+    }
+
+    async fn message(
+        &self,
+        conversation: ConversationId,
+        id: MessageId,
+    ) -> Result<Option<Message>, StoreError> {
+        let row = sqlx::query(MESSAGE)
+            .bind(id.as_uuid())
+            .bind(conversation.as_uuid())
+            .fetch_optional(&self.reader)
+            .await
+            .map_err(store_error)?;
+        row.map(|row| row.message()).transpose()
+    }
+
+    async fn pinned(
+        &self,
+        conversation: ConversationId,
+        before: Seq,
+        history_from: Seq,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let rows = sqlx::query(PINNED)
+            .bind(conversation.as_uuid())
+            .bind(number(before))
+            .bind(number(history_from))
+            .bind(number(limit))
+            .fetch_all(&self.reader)
+            .await
+            .map_err(store_error)?;
+        rows.iter().map(Columns::message).collect()
+    }
+
+    async fn search(
+        &self,
+        user: UserId,
+        search: &Search,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        search::search(&self.reader, user, search, after, limit).await
     }
 }

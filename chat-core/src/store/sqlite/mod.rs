@@ -1,17 +1,23 @@
 //! The store in a SQLite database: one file, one process, nothing to install.
 
+mod backfill;
 mod commit;
 mod conversations;
 mod decode;
 mod encode;
 mod error;
 mod group_rows;
+mod load;
 mod log;
 mod open;
 mod presence;
 #[cfg(test)]
 mod query_plans;
+mod script;
+mod search;
+mod store;
 mod transaction;
+mod users;
 
 use std::path::Path;
 

@@ -13,6 +13,7 @@ use sqlx::{
 };
 
 use super::{
+    backfill::backfill,
     error::{no_room_for_shared_memory, primary_code},
     transaction::is_usable,
 };
@@ -23,9 +24,13 @@ const READERS: u32 = 4;
 
 /// The history of this schema, in a table of its own: others may keep theirs in the same database.
 const MIGRATIONS_TABLE: &str = "chat_migrations";
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     ("log", include_str!("migrations/0001_log.sql")),
     ("list", include_str!("migrations/0002_list.sql")),
+    (
+        "reactions, mentions, search",
+        include_str!("migrations/0003_reactions_mentions_search.sql"),
+    ),
 ];
 
 /// Why a database cannot be used. None of these changes anything in it.
@@ -111,7 +116,10 @@ pub(super) async fn file(path: &Path) -> Result<(SqlitePool, SqlitePool), OpenEr
         .await;
     let writer = connected.map_err(|error| about(path, error))?;
     prepare(&writer).await?;
-    let reader = lasting(READERS).connect_lazy_with(options.pragma("query_only", "ON"));
+    // One reader is there from the beginning. If the first came after a sync had failed and the writer was closed, it would
+    // recover the log by itself, and find in it what was refused.
+    let reader = lasting(READERS).connect_with(options.pragma("query_only", "ON"));
+    let reader = reader.await.map_err(|error| about(path, error))?;
     Ok((writer, reader))
 }
 
@@ -153,7 +161,7 @@ pub(super) async fn prepare(pool: &SqlitePool) -> Result<(), OpenError> {
             known: MIGRATIONS.len(),
         }),
         Err(error) => Err(OpenError::Migration(error)),
-        Ok(()) => Ok(()),
+        Ok(()) => backfill(pool).await.map_err(explain),
     }
 }
 

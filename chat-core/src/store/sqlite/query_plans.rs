@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::{SqliteStore, commit, conversations, group_rows, log, presence};
+use super::{SqliteStore, backfill, conversations, group_rows, load, log, presence, search, users};
 
 async fn plan(store: &SqliteStore, statement: &str) -> Vec<String> {
     let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
@@ -21,6 +21,10 @@ async fn every_read_goes_through_an_index() {
         log::HEAD,
         log::ENTRIES_AFTER,
         log::MESSAGES,
+        log::MESSAGE,
+        log::PINNED,
+        search::SEARCH,
+        search::PLACE,
         conversations::ROWS,
         conversations::ROWS_OF,
         conversations::ROW_HEADS,
@@ -28,11 +32,18 @@ async fn every_read_goes_through_an_index() {
         conversations::MEMBERS,
         conversations::SHARING_WITH,
         conversations::MEMBERSHIP,
+        conversations::READERS,
+        conversations::BANNED,
         group_rows::CONVERSATION,
         group_rows::PLACES,
         group_rows::RECENT,
+        group_rows::CALLS,
         presence::LAST_SEEN,
-        commit::LOAD,
+        users::SETTINGS,
+        users::BLOCKED_BY,
+        users::BLOCKERS_OF,
+        backfill::NEXT,
+        load::LOAD,
     ]
     .into_iter()
     .flat_map(|text| text.split(';'))
@@ -86,11 +97,26 @@ async fn a_page_of_a_list_is_picked_from_a_covering_index_and_only_its_rows_are_
         ]
     );
     let unread = "SEARCH u USING PRIMARY KEY (conversation_id=? AND seq>?)";
+    let calls = "SEARCH n USING PRIMARY KEY (conversation_id=? AND user_id=? AND seq>?)";
     let newest = "SEARCH e USING PRIMARY KEY (conversation_id=? AND seq=?) LEFT-JOIN";
-    for step in [unread, newest] {
+    for step in [unread, calls, newest] {
         assert!(
             completing.contains(&step.to_owned()),
             "{step}: {completing:#?}"
         );
     }
+}
+
+#[tokio::test]
+async fn what_is_found_is_read_from_the_newest_on_and_not_sorted() {
+    let store = SqliteStore::in_memory().await.unwrap();
+    let steps = plan(&store, search::SEARCH).await;
+    for step in [
+        "SEARCH e USING INDEX chat_entries_by_search_id (search_id=?)",
+        "SEARCH m USING PRIMARY KEY (conversation_id=? AND user_id=?)",
+    ] {
+        assert!(steps.contains(&step.to_owned()), "{step}: {steps:#?}");
+    }
+    let sorts = steps.iter().any(|step| step.contains("TEMP B-TREE"));
+    assert!(!sorts, "{steps:#?}");
 }

@@ -1,22 +1,27 @@
 //! Accounts, sign-ins and refresh tokens in the database of the chat, in tables of their own.
 
-mod sql;
+mod people;
+#[cfg(test)]
+mod query_plans;
+mod sign_ins;
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use chat_core::{
-    model::{Profile, Timestamp, UserId},
+    model::{Profile, SignInId, Timestamp, UserId},
+    protocol::rest::SignIn,
     store::{PostgresStore, SqliteStore},
 };
 use sqlx::{
-    Postgres, Sqlite,
+    Database, Pool, Postgres, SqlStr, Sqlite,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
 };
 use tokio::time::timeout;
-use uuid::Uuid;
 
-use self::sql::Tables;
-use super::names::{DisplayName, Username};
+use super::{
+    Device,
+    names::{DisplayName, Username},
+};
 
 /// A database that does not answer within this time is gone, as for the engine.
 const PATIENCE: Duration = Duration::from_millis(1_800);
@@ -28,6 +33,13 @@ pub(super) enum AccountStore {
     Postgres(Tables<Postgres>),
 }
 
+/// The tables of the accounts in one kind of database.
+#[derive(Debug)]
+pub(super) struct Tables<DB: Database> {
+    reader: Pool<DB>,
+    writer: Pool<DB>,
+}
+
 /// A refresh token in clear, to be handed out once.
 pub(super) struct RefreshToken(String);
 
@@ -37,16 +49,24 @@ impl RefreshToken {
     }
 }
 
+/// A sign-in that was just begun.
+pub(super) struct Begun {
+    pub(super) sign_in: SignInId,
+    pub(super) token: RefreshToken,
+    /// Those of the same user that had to go for it.
+    pub(super) ended: Vec<SignInId>,
+}
+
 /// What came of a refresh token.
 pub(super) enum Rotation {
     /// It held, and this one takes its place.
     Rotated {
         user_id: UserId,
-        sign_in: Uuid,
+        sign_in: SignInId,
         token: RefreshToken,
     },
     /// It was used before, too long ago for a lost answer: somebody else has it, and the sign-in is revoked.
-    Reused { sign_in: Uuid },
+    Reused { sign_in: SignInId },
     /// It never was one, or its sign-in is over.
     Void,
 }
@@ -68,22 +88,37 @@ macro_rules! ask {
 impl AccountStore {
     /// Opens the accounts in the database of `store`, and brings their tables up to date.
     pub(super) async fn in_sqlite(store: &SqliteStore) -> Result<Self, MigrateError> {
-        let tables = include_str!("migrations/sqlite_0001_accounts.sql");
-        migrator(tables).run(store.writer()).await?;
-        Ok(Self::Sqlite(Tables {
+        let tables = Tables {
             reader: store.reader().clone(),
             writer: store.writer().clone(),
-        }))
+        };
+        let migrator = migrator(&[
+            include_str!("migrations/sqlite_0001_accounts.sql"),
+            include_str!("migrations/sqlite_0002_sign_ins_and_words.sql"),
+        ]);
+        migrator.run(&tables.writer).await?;
+        tables.write_missing_words().await?;
+        Ok(Self::Sqlite(tables))
     }
 
     /// Opens the accounts in the database of `store`, and brings their tables up to date.
     pub(super) async fn in_postgres(store: &PostgresStore) -> Result<Self, MigrateError> {
-        let tables = include_str!("migrations/postgres_0001_accounts.sql");
-        migrator(tables).run(store.pool()).await?;
-        Ok(Self::Postgres(Tables {
+        let tables = Tables {
             reader: store.pool().clone(),
             writer: store.pool().clone(),
-        }))
+        };
+        let migrator = migrator(&[
+            include_str!("migrations/postgres_0001_accounts.sql"),
+            include_str!("migrations/postgres_0002_sign_ins_and_words.sql"),
+        ]);
+        migrator.run(&tables.writer).await?;
+        tables.write_missing_words().await?;
+        Ok(Self::Postgres(tables))
+    }
+
+    /// Other nodes write to the same database, so that what happens there must be asked for.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
     }
 
     /// Makes the account and signs it in; `None` when the name is taken.
@@ -92,20 +127,26 @@ impl AccountStore {
         username: &Username,
         display_name: &DisplayName,
         password_hash: &str,
-    ) -> Result<Option<(UserId, Uuid, RefreshToken)>, sqlx::Error> {
-        ask!(self, tables => tables.create(username, display_name, password_hash))
+        device: &Device,
+    ) -> Result<Option<(UserId, Begun)>, sqlx::Error> {
+        ask!(self, tables => tables.create(username, display_name, password_hash, device))
     }
 
     /// The account of this name, and the hash of its password.
-    pub(super) async fn by_username(
+    pub(super) async fn credentials(
         &self,
         username: &Username,
     ) -> Result<Option<(UserId, String)>, sqlx::Error> {
-        ask!(self, tables => tables.by_username(username))
+        ask!(self, tables => tables.credentials(username))
     }
 
     pub(super) async fn profiles(&self, users: &[UserId]) -> Result<Vec<Profile>, sqlx::Error> {
         ask!(self, tables => tables.profiles(users))
+    }
+
+    /// Those who have one of these names, which are in lower case.
+    pub(super) async fn by_username(&self, names: &[String]) -> Result<Vec<Profile>, sqlx::Error> {
+        ask!(self, tables => tables.by_username(names))
     }
 
     /// Shows the user under another name from now on.
@@ -113,19 +154,23 @@ impl AccountStore {
         ask!(self, tables => tables.rename(user, name))
     }
 
-    /// At most `limit` users with `text` in one of their names, by user name, after `after`.
+    /// At most `limit` users whose user name, or whose display name from one of its words on, begins with `text`: first by
+    /// user name, then by display name.
     pub(super) async fn search(
         &self,
         text: &str,
-        after: &str,
         limit: usize,
     ) -> Result<Vec<Profile>, sqlx::Error> {
-        ask!(self, tables => tables.search(text, after, limit))
+        ask!(self, tables => tables.search(text, limit))
     }
 
-    /// Begins a sign-in.
-    pub(super) async fn sign_in(&self, user: UserId) -> Result<(Uuid, RefreshToken), sqlx::Error> {
-        ask!(self, tables => tables.sign_in(user))
+    /// Begins a sign-in. A user has a bounded number of them: the one that was not used for longest goes for it.
+    pub(super) async fn sign_in(
+        &self,
+        user: UserId,
+        device: &Device,
+    ) -> Result<Begun, sqlx::Error> {
+        ask!(self, tables => tables.sign_in(user, device))
     }
 
     /// Uses a refresh token.
@@ -137,24 +182,46 @@ impl AccountStore {
     }
 
     /// Ends the sign-in that a refresh token, used or not, belongs to; `None` when it belongs to none.
-    pub(super) async fn sign_out(&self, token: &str) -> Result<Option<Uuid>, sqlx::Error> {
+    pub(super) async fn sign_out(&self, token: &str) -> Result<Option<SignInId>, sqlx::Error> {
         ask!(self, tables => tables.sign_out(token))
     }
 
+    /// The sign-ins of the user that are not over, the last used first; `current` is marked.
+    pub(super) async fn sign_ins(
+        &self,
+        user: UserId,
+        current: SignInId,
+    ) -> Result<Vec<SignIn>, sqlx::Error> {
+        ask!(self, tables => tables.sign_ins(user, current))
+    }
+
+    /// Ends this sign-in of the user; `false` when they have none of this id that is not over.
+    pub(super) async fn end(&self, user: UserId, sign_in: SignInId) -> Result<bool, sqlx::Error> {
+        ask!(self, tables => tables.end(user, sign_in))
+    }
+
     /// The sign-ins that were revoked after `since`.
-    pub(super) async fn revoked_since(&self, since: Timestamp) -> Result<Vec<Uuid>, sqlx::Error> {
+    pub(super) async fn revoked_since(
+        &self,
+        since: Timestamp,
+    ) -> Result<Vec<SignInId>, sqlx::Error> {
         ask!(self, tables => tables.revoked_since(since))
     }
 }
 
-fn migrator(tables: &'static str) -> Migrator {
-    let mut migrator = Migrator::with_migrations(vec![Migration::new(
-        1,
-        "accounts".into(),
-        MigrationType::Simple,
-        sqlx::SqlStr::from_static(tables),
-        false,
-    )]);
+/// Runs what of `steps` was not run before.
+fn migrator(steps: &[&'static str]) -> Migrator {
+    let migrations = (1..).zip(steps).map(|(version, step)| {
+        let sql = SqlStr::from_static(step);
+        Migration::new(
+            version,
+            Cow::Borrowed("accounts"),
+            MigrationType::Simple,
+            sql,
+            false,
+        )
+    });
+    let mut migrator = Migrator::with_migrations(migrations.collect());
     migrator.dangerous_set_table_name("account_migrations");
     migrator
 }

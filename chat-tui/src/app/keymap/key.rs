@@ -76,6 +76,7 @@ impl fmt::Display for Key {
             f.write_str("Alt-")?;
         }
         match self.code {
+            Code::Char(' ') => f.write_str("Space"),
             Code::Char(c) if self.ctrl => write!(f, "{}", c.to_ascii_uppercase()),
             Code::Char(c) => write!(f, "{c}"),
             Code::F(n) => write!(f, "F{n}"),

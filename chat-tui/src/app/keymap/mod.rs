@@ -3,6 +3,8 @@
 mod key;
 mod table;
 
+use chat_core::model::{Availability, Role};
+
 use super::composer::Motion;
 pub use key::{Code, Key};
 pub use table::BINDINGS;
@@ -47,6 +49,45 @@ pub enum Action {
     Mark,
     OtherForm,
     Yank,
+    Search,
+    Archived,
+    ConversationMenu,
+    OwnMenu,
+    Members,
+    Pins,
+    Menu,
+    Unfold,
+    React,
+    Unreact,
+    PinMessage,
+    Copy,
+    Readers,
+    MarkUnread,
+    Answered,
+    KeepOnTop,
+    Mute,
+    Archive,
+    Notify,
+    ToggleRead,
+    Rename,
+    Topic,
+    History,
+    Block,
+    Leave,
+    DeleteGroup,
+    Add,
+    ChangeRole,
+    Remove,
+    Ban,
+    Role(Role),
+    Available(Availability),
+    Receipts,
+    TellTyping,
+    IdleAfter,
+    RenameMe,
+    SignIns,
+    Yes,
+    No,
 }
 
 /// Where a binding holds.
@@ -64,6 +105,18 @@ pub enum Context {
     Messages,
     /// In a dialog.
     Dialog,
+    /// While a name is offered for what is being written.
+    Completion,
+    /// In the menu of a conversation.
+    Conversation,
+    /// In the menu of what concerns me.
+    Own,
+    /// In the list of members.
+    Members,
+    /// In the menu of roles.
+    Roles,
+    /// When asked whether something is meant.
+    Ask,
     /// On the sign-in screen.
     SignIn,
 }
@@ -79,6 +132,12 @@ impl Context {
             Self::Composer => "While writing",
             Self::Messages => "On a selected message",
             Self::Dialog => "In a dialog",
+            Self::Completion => "While a name is offered",
+            Self::Conversation => "In the menu of a conversation",
+            Self::Own => "In the menu about yourself",
+            Self::Members => "In the list of members",
+            Self::Roles => "In the menu of roles",
+            Self::Ask => "When asked whether you mean it",
             Self::SignIn => "Signing in",
         }
     }
@@ -133,6 +192,23 @@ mod tests {
                     "{key} {:?}",
                     binding.context
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn no_key_hides_another_that_holds_at_the_same_time() {
+        use Context::{Composer, Everywhere, List, Main, Messages};
+        let stacks = [
+            [List, Main, Everywhere],
+            [Composer, Main, Everywhere],
+            [Messages, Main, Everywhere],
+        ];
+        for stack in stacks {
+            let mut seen = HashSet::new();
+            let held = BINDINGS.iter().filter(|b| stack.contains(&b.context));
+            for (key, binding) in held.flat_map(|b| b.keys.iter().map(move |key| (key, b))) {
+                assert!(seen.insert(key), "{key}: {}", binding.help);
             }
         }
     }

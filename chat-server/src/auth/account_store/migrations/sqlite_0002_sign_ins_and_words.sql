@@ -1,0 +1,15 @@
+-- The address that it was begun from, and the program that began it, by its own account.
+ALTER TABLE sign_ins ADD COLUMN address TEXT;
+ALTER TABLE sign_ins ADD COLUMN user_agent TEXT;
+
+ALTER TABLE accounts DROP COLUMN names;
+
+-- Display names by their words, to be found by the beginning of any of them.
+CREATE TABLE account_words (
+    -- From one of the words to the end of the name, in lower case and without accents.
+    words TEXT NOT NULL,
+    account_id BLOB NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    PRIMARY KEY (words, account_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX account_words_by_account ON account_words (account_id);

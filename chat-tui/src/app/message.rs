@@ -1,0 +1,328 @@
+//! What can be done with the selected message.
+
+use chat_core::model::{ConversationKind, Emoji, Role, Seq};
+
+use super::{
+    App, Dialog, Pane,
+    ask::Question,
+    chat::{Chat, More, ReplyTo},
+    keymap::Action,
+    menu::{Menu, Subject},
+    panels::Readers,
+    reactions::Picker,
+    timeline::{ItemId, Said, Sending, excerpt},
+};
+use crate::{
+    deed::Deed,
+    effect::{Effect, Page},
+};
+
+/// Of a message that is gone to, so many entries before it are shown too.
+const BEFORE: u64 = 25;
+
+impl Chat {
+    /// The selected message, if it is in the log.
+    #[must_use]
+    pub fn selected_said(&self) -> Option<(Seq, &Said)> {
+        let ItemId::Entry(seq) = self.selected? else {
+            return None;
+        };
+        Some((seq, self.timeline.line(seq)?.said()?))
+    }
+
+    fn reply_to_selected(&self) -> Option<ReplyTo> {
+        let (_, said) = self.selected_said()?;
+        (!said.deleted).then(|| ReplyTo {
+            id: said.id,
+            sender: said.sender,
+            text: excerpt(said.body.as_str()),
+        })
+    }
+}
+
+impl App {
+    pub(super) fn act_on_message(&mut self, action: Action, effects: &mut Vec<Effect>) {
+        let Some(chat) = self.chat_mut() else {
+            self.pane = Pane::List;
+            return;
+        };
+        let is_pending = matches!(chat.selected, Some(ItemId::Pending(_)));
+        match action {
+            Action::Up => chat.select_by(-1),
+            Action::Down => chat.select_by(1),
+            Action::Back => chat.unselect(),
+            Action::Last => return self.go_to_latest(),
+            Action::Menu => return self.open_message_menu(),
+            Action::Unfold => {
+                if let Some(selected) = chat.selected
+                    && !chat.unfolded.remove(&selected)
+                {
+                    chat.unfolded.insert(selected);
+                }
+                return;
+            }
+            Action::Reply => match chat.reply_to_selected() {
+                Some(reply) => {
+                    chat.stop_editing();
+                    chat.reply_to = Some(reply);
+                    chat.unselect();
+                }
+                None => self.tell("only a message that was sent can be replied to"),
+            },
+            Action::Resend => self.resend(effects),
+            Action::Edit if is_pending => self.take_back(true, effects),
+            Action::Edit => self.edit_selected(),
+            Action::Discard if is_pending => self.take_back(false, effects),
+            Action::Copy => self.copy_selected(effects),
+            action => self.act_on_said(action, effects),
+        }
+        if self.chat().is_none_or(|chat| chat.selected.is_none()) {
+            self.pane = Pane::Composer;
+        }
+    }
+
+    /// What can be done only with a message that is in the log, and is not deleted.
+    fn act_on_said(&mut self, action: Action, effects: &mut Vec<Effect>) {
+        let Some(chat) = self.chat() else { return };
+        let Some((seq, said)) = chat.selected_said() else {
+            return self.tell("this message was not sent yet");
+        };
+        let (conversation, id) = (chat.id, said.id);
+        match action {
+            Action::MarkUnread => self.mark_unread_from(seq, effects),
+            _ if said.deleted => self.tell("this message was deleted"),
+            Action::React => self.dialog = Some(Dialog::React(Picker::new(id))),
+            Action::Unreact => self.unreact(effects),
+            Action::PinMessage => {
+                let deed = Deed::Pin(conversation, id, !said.pinned);
+                effects.push(Effect::Do(deed));
+            }
+            Action::Discard => {
+                let deed = Deed::Delete(conversation, id);
+                let question = Question::before(deed, "Delete this message for everyone?");
+                self.dialog = Some(Dialog::Ask(question));
+            }
+            Action::Readers => {
+                let readers = Readers::new(seq, said.sender);
+                self.dialog = Some(Dialog::Readers(readers));
+                effects.push(Effect::Readers(conversation, seq));
+            }
+            Action::Answered => self.go_to_answered(effects),
+            _ => {}
+        }
+    }
+
+    /// All that can be done with the selected message.
+    fn open_message_menu(&mut self) {
+        let Some(chat) = self.chat() else { return };
+        let items: Vec<(Action, &str)> = match (chat.selected, chat.selected_said()) {
+            (Some(ItemId::Pending(id)), _) => {
+                let pending = chat.timeline.find_pending(id);
+                match pending.map(|pending| &pending.state) {
+                    Some(Sending::Accepted(_)) | None => return,
+                    Some(_) => vec![
+                        (Action::Resend, "try again"),
+                        (Action::Edit, "edit"),
+                        (Action::Discard, "discard"),
+                        (Action::Copy, "copy the text"),
+                    ],
+                }
+            }
+            (_, Some((_, said))) => self.can_be_done_with(said),
+            _ => return,
+        };
+        let items = items
+            .into_iter()
+            .map(|(action, text)| (action, text.to_owned()));
+        let menu = Menu::new(Subject::Message, "Message", items.collect());
+        self.dialog = Some(Dialog::Menu(menu));
+    }
+
+    fn can_be_done_with(&self, said: &Said) -> Vec<(Action, &'static str)> {
+        if said.deleted {
+            return vec![(Action::MarkUnread, "mark unread from here")];
+        }
+        let mine = Some(said.sender) == self.me;
+        let item = self.open.and_then(|id| self.list.get(id));
+        let direct = item.is_some_and(|item| item.kind == ConversationKind::Direct);
+        let moderates = item.is_some_and(|item| !direct && item.role >= Role::Admin);
+        let has_my_reaction = said.reactions_of(self.me).next().is_some();
+        let offered = [
+            (true, Action::Reply, "reply"),
+            (true, Action::React, "react"),
+            (has_my_reaction, Action::Unreact, "take your reaction away"),
+            (mine, Action::Edit, "edit"),
+            (mine || moderates, Action::Discard, "delete for everyone"),
+            (
+                direct || moderates,
+                Action::PinMessage,
+                if said.pinned {
+                    "take the pin away"
+                } else {
+                    "pin"
+                },
+            ),
+            (true, Action::Copy, "copy the text"),
+            (true, Action::Readers, "who has read it"),
+            (true, Action::MarkUnread, "mark unread from here"),
+            (
+                said.reply_to.is_some(),
+                Action::Answered,
+                "go to what it answers",
+            ),
+            (true, Action::Unfold, "unfold or fold"),
+        ];
+        let offered = offered.into_iter().filter(|(may, ..)| *may);
+        offered.map(|(_, action, text)| (action, text)).collect()
+    }
+
+    fn resend(&mut self, effects: &mut Vec<Effect>) {
+        let fresh = self.next_client_id();
+        let online = self.link.is_online();
+        let Some(chat) = self.chat_mut() else { return };
+        let Some(ItemId::Pending(client_id)) = chat.selected else {
+            return self.tell("this message was sent");
+        };
+        let Some(mut pending) = chat.timeline.remove_pending(client_id) else {
+            return;
+        };
+        match pending.state {
+            Sending::Failed { needs_new_id, .. } => {
+                if needs_new_id {
+                    pending.draft.client_id = fresh;
+                }
+                pending.state = Sending::Waiting;
+                effects.push(Effect::Send(chat.id, pending.draft.clone()));
+            }
+            _ if !online => effects.push(Effect::RetryNow),
+            _ => {}
+        }
+        chat.selected = Some(ItemId::Pending(pending.draft.client_id));
+        chat.timeline.push_pending(pending);
+    }
+
+    /// Takes a message that was not sent off the screen: into the draft, or away.
+    fn take_back(&mut self, edit: bool, effects: &mut Vec<Effect>) {
+        let Some(chat) = self.chat_mut() else { return };
+        let pending = match chat.selected {
+            Some(ItemId::Pending(client_id)) => chat.timeline.remove_pending(client_id),
+            _ => None,
+        };
+        let Some(pending) = pending else { return };
+        effects.push(Effect::Discard(pending.draft.client_id));
+        chat.unselect();
+        if edit {
+            let draft = chat.composer.take();
+            let gap = if draft.is_empty() { "" } else { "\n" };
+            chat.composer
+                .set(&format!("{}{gap}{draft}", pending.draft.body));
+        } else {
+            self.killed = pending.draft.body;
+            self.tell("discarded · ^Y brings it back");
+        }
+    }
+
+    fn copy_selected(&mut self, effects: &mut Vec<Effect>) {
+        let Some(chat) = self.chat() else { return };
+        let text = match chat.selected {
+            Some(ItemId::Pending(id)) => chat.timeline.find_pending(id).map(|p| &p.body),
+            _ => chat.selected_said().map(|(_, said)| &said.body),
+        };
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
+            return self.tell("there is nothing to copy");
+        };
+        // What was seen is copied, and not what somebody hid in it.
+        let text = text.as_str().to_owned();
+        self.killed.clone_from(&text);
+        effects.push(Effect::Copy(text));
+        self.tell("copied · ^Y puts it into the draft");
+    }
+
+    /// Puts an emoji on a message, or takes it away if it is mine already.
+    pub(super) fn react(&mut self, picker: &Picker, effects: &mut Vec<Effect>) {
+        let Some(emoji) = picker.chosen().cloned() else {
+            return;
+        };
+        let me = self.me;
+        let Some(chat) = self.chat() else { return };
+        let said = chat.timeline.message(picker.message);
+        let is_mine = said.is_some_and(|said| said.reactions_of(me).any(|c| c.emoji == emoji));
+        effects.push(Effect::Do(Deed::React {
+            conversation: chat.id,
+            message: picker.message,
+            emoji,
+            on: picker.only.is_none() && !is_mine,
+        }));
+    }
+
+    fn unreact(&mut self, effects: &mut Vec<Effect>) {
+        let me = self.me;
+        let Some(chat) = self.chat() else { return };
+        let Some((_, said)) = chat.selected_said() else {
+            return;
+        };
+        let mine: Vec<Emoji> = said.reactions_of(me).map(|c| c.emoji.clone()).collect();
+        match mine.as_slice() {
+            [] => self.tell("no reaction of yours is on it"),
+            [one] => effects.push(Effect::Do(Deed::React {
+                conversation: chat.id,
+                message: said.id,
+                emoji: one.clone(),
+                on: false,
+            })),
+            _ => self.dialog = Some(Dialog::React(Picker::of(said.id, mine))),
+        }
+    }
+
+    fn mark_unread_from(&mut self, seq: Seq, effects: &mut Vec<Effect>) {
+        let Some(chat) = self.chat_mut() else { return };
+        chat.keep_unread(seq - 1);
+        effects.push(Effect::MarkUnread(chat.id, seq - 1));
+        chat.unselect();
+        self.tell("unread from there on, until you come back");
+    }
+
+    fn go_to_answered(&mut self, effects: &mut Vec<Effect>) {
+        let Some(chat) = self.chat() else { return };
+        let Some(id) = chat.selected_said().and_then(|(_, said)| said.reply_to) else {
+            return self.tell("this message answers none");
+        };
+        let conversation = chat.id;
+        match chat.timeline.place_of(id) {
+            Some(seq) => self.go_to_message(conversation, seq, effects),
+            None => effects.push(Effect::Find(conversation, id)),
+        }
+    }
+
+    /// Shows a message in its conversation, and selects it; what is around it is asked for if need be.
+    pub(super) fn go_to_message(
+        &mut self,
+        conversation: chat_core::model::ConversationId,
+        seq: Seq,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.open != Some(conversation) {
+            self.open_conversation(conversation, effects);
+        }
+        let rows = self.seen.page;
+        let Some(chat) = self.chat_mut().filter(|chat| chat.id == conversation) else {
+            return self.tell_error("that conversation is no longer in your list");
+        };
+        if chat.timeline.line(seq).is_none() && chat.timeline.live_holds(seq) {
+            chat.go_live();
+        }
+        if chat.timeline.line(seq).is_some() {
+            chat.show_in_middle(seq, rows);
+            self.pane = Pane::Messages;
+            return;
+        }
+        chat.older = More::Loading;
+        effects.push(Effect::Page {
+            conversation,
+            page: Page::At(seq),
+            after: seq.saturating_sub(BEFORE),
+            limit: usize::try_from(super::PAGE).unwrap_or(50),
+        });
+        self.tell("going there…");
+    }
+}
