@@ -11,6 +11,11 @@ fn extended_code(error: &sqlx::Error) -> Option<i32> {
     error.as_database_error()?.code()?.parse().ok()
 }
 
+/// Whether another connection has the lock.
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    primary_code(error) == Some(5)
+}
+
 /// Whether the operating system could not say that what was written is on the disk.
 pub(super) fn is_failed_sync(error: &sqlx::Error) -> bool {
     const FILE: i32 = 1034;

@@ -12,14 +12,18 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+use tokio::time::{Instant, sleep};
+
 use super::{
     backfill::backfill,
-    error::{no_room_for_shared_memory, primary_code},
+    error::{is_busy, no_room_for_shared_memory, primary_code},
     transaction::is_usable,
 };
 use crate::model::StoreEpoch;
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait before asking again for what SQLite does not wait for.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 const READERS: u32 = 4;
 
 /// The history of this schema, in a table of its own: others may keep theirs in the same database.
@@ -106,21 +110,34 @@ pub(super) async fn file(path: &Path) -> Result<(SqlitePool, SqlitePool), OpenEr
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true);
-    let connected = lasting(1)
-        .before_acquire(|connection, _| Box::pin(async { Ok(is_usable(connection)) }))
-        .connect_with(options.clone())
-        .await;
-    let writer = connected.map_err(|error| about(path, error))?;
+    let writer = writer(&options).await.map_err(|error| about(path, error))?;
     prepare(&writer).await?;
     // One reader is there from the beginning. If the first came after a sync had failed and the writer was closed, it would
     // recover the log by itself, and find in it what was refused.
     let reader = lasting(READERS).connect_with(options.pragma("query_only", "ON"));
     let reader = reader.await.map_err(|error| about(path, error))?;
+    let looked = sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1");
+    looked.execute(&reader).await?;
     Ok((writer, reader))
+}
+
+/// The one connection that writes. Where several make the database at once, each waits for its turn by asking again: SQLite
+/// itself does not wait for the lock that it takes to begin with the write-ahead log.
+async fn writer(options: &SqliteConnectOptions) -> sqlx::Result<SqlitePool> {
+    let until = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        let connected = lasting(1)
+            .before_acquire(|connection, _| Box::pin(async { Ok(is_usable(connection)) }))
+            .connect_with(options.clone().journal_mode(SqliteJournalMode::Wal))
+            .await;
+        match connected {
+            Err(error) if is_busy(&error) && Instant::now() < until => sleep(BUSY_PAUSE).await,
+            connected => return connected,
+        }
+    }
 }
 
 /// The one connection of a database that lives in it.

@@ -1,73 +1,28 @@
 //! What the columns of the SQL stores mean: from the model to them, and back.
 
+mod codes;
+mod records;
+
+use codes::{
+    CONVERSATION_DELETED, CONVERSATION_HISTORY, CONVERSATION_RENAMED, CONVERSATION_TOPIC,
+    MEMBER_JOINED, MEMBER_LEFT, MEMBER_ROLE, MESSAGE_DELETED, MESSAGE_EDITED, MESSAGE_PINNED,
+    MESSAGE_UNPINNED, NEW_MESSAGE, REACTION_ADDED, REACTION_REMOVED,
+};
+pub(super) use codes::{
+    availability_code, history_code, kind_code, notify, notify_code, role, role_code,
+};
+pub(super) use records::{EntryRecord, MessageRecord, called_by};
 use uuid::Uuid;
 
 use super::{
     StoreError, StoredRow,
-    decide::{BodyDigest, Head, Place, StoredMessage},
+    decide::{BodyDigest, Head, Place},
 };
 use crate::model::{
     Availability, Change, ClientId, Conversation, ConversationId, ConversationKind, Emoji, Entry,
     History, Membership, Message, MessageId, Mine, Notify, Reaction, Role, Row, Seq, Settings,
     Timestamp, Unread, UserId,
 };
-
-const NEW_MESSAGE: i64 = 0;
-const MEMBER_JOINED: i64 = 1;
-const MEMBER_LEFT: i64 = 2;
-const MEMBER_ROLE: i64 = 3;
-const CONVERSATION_RENAMED: i64 = 4;
-const MESSAGE_EDITED: i64 = 5;
-const MESSAGE_DELETED: i64 = 6;
-const REACTION_ADDED: i64 = 7;
-const REACTION_REMOVED: i64 = 8;
-const MESSAGE_PINNED: i64 = 9;
-const MESSAGE_UNPINNED: i64 = 10;
-const CONVERSATION_TOPIC: i64 = 11;
-const CONVERSATION_HISTORY: i64 = 12;
-const CONVERSATION_DELETED: i64 = 13;
-
-/// The user that stands for everyone among those who are called by a message.
-pub(super) const EVERYONE: Uuid = Uuid::nil();
-
-pub(super) fn kind_code(kind: ConversationKind) -> i64 {
-    match kind {
-        ConversationKind::Direct => 0,
-        ConversationKind::Group => 1,
-    }
-}
-
-pub(super) fn role_code(role: Role) -> i64 {
-    match role {
-        Role::Member => 0,
-        Role::Admin => 1,
-        Role::Owner => 2,
-    }
-}
-
-pub(super) fn history_code(history: History) -> i64 {
-    match history {
-        History::Shared => 0,
-        History::FromJoin => 1,
-    }
-}
-
-pub(super) fn notify_code(notify: Notify) -> i64 {
-    match notify {
-        Notify::All => 0,
-        Notify::Mentions => 1,
-        Notify::Nothing => 2,
-    }
-}
-
-/// `Idle`, which is a device's and not kept, is as `Online`.
-pub(super) fn availability_code(availability: Availability) -> i64 {
-    match availability {
-        Availability::Online | Availability::Idle => 0,
-        Availability::Dnd => 1,
-        Availability::Invisible => 2,
-    }
-}
 
 /// A number for a database, whose greatest is beyond any that exists.
 pub(super) fn number(number: impl TryInto<i64>) -> i64 {
@@ -78,155 +33,6 @@ pub(super) fn number(number: impl TryInto<i64>) -> i64 {
 pub(super) fn direct_pair(a: UserId, b: UserId) -> Vec<u8> {
     let (low, high) = (a.min(b), a.max(b));
     [low.as_uuid().into_bytes(), high.as_uuid().into_bytes()].concat()
-}
-
-/// An entry as a row of `chat_entries`.
-pub(super) struct EntryRecord<'e> {
-    pub(super) conversation_id: Uuid,
-    pub(super) seq: i64,
-    pub(super) kind: i64,
-    pub(super) at: i64,
-    pub(super) author_id: Uuid,
-    pub(super) user_id: Option<Uuid>,
-    pub(super) role: Option<i64>,
-    /// A title or a topic.
-    pub(super) title: Option<&'e str>,
-    pub(super) history: Option<i64>,
-    pub(super) banned: Option<bool>,
-    /// The earlier message that it changes.
-    pub(super) target_seq: Option<i64>,
-    pub(super) emoji: Option<&'e str>,
-    /// What makes it a message.
-    pub(super) message: Option<MessageRecord<'e>>,
-}
-
-/// The columns of a message that can change, and those that cannot, in a row of `chat_entries`.
-pub(super) struct MessageRecord<'m> {
-    pub(super) conversation_id: Uuid,
-    pub(super) seq: i64,
-    #[cfg_attr(
-        not(feature = "postgres"),
-        expect(dead_code, reason = "in SQLite, mentions are stored from the message")
-    )]
-    pub(super) author_id: Uuid,
-    pub(super) message_id: Uuid,
-    pub(super) client_id: Uuid,
-    pub(super) body: &'m str,
-    pub(super) reply_to: Option<Uuid>,
-    pub(super) edited_at: Option<i64>,
-    pub(super) deleted_at: Option<i64>,
-    pub(super) pinned_at: Option<i64>,
-    pub(super) changed_seq: i64,
-    pub(super) sent_digest: Option<&'m [u8]>,
-    /// Their ids one after the other.
-    pub(super) mentions: Option<Vec<u8>>,
-    pub(super) mentions_everyone: bool,
-    /// JSON.
-    pub(super) reactions: Option<String>,
-}
-
-impl<'e> EntryRecord<'e> {
-    /// `message`: of a new message, how the batch leaves it.
-    pub(super) fn new(entry: &'e Entry, message: Option<&'e StoredMessage>) -> Self {
-        let change = &entry.change;
-        let (kind, author) = match change {
-            Change::NewMessage { message } => (NEW_MESSAGE, message.sender_id),
-            Change::MessageEdited { message } => (MESSAGE_EDITED, message.sender_id),
-            Change::MessageDeleted { by, .. } => (MESSAGE_DELETED, *by),
-            Change::ReactionAdded { user_id, .. } => (REACTION_ADDED, *user_id),
-            Change::ReactionRemoved { user_id, .. } => (REACTION_REMOVED, *user_id),
-            Change::MessagePinned { by, .. } => (MESSAGE_PINNED, *by),
-            Change::MessageUnpinned { by, .. } => (MESSAGE_UNPINNED, *by),
-            Change::MemberJoined { by, .. } => (MEMBER_JOINED, *by),
-            Change::MemberLeft { by, .. } => (MEMBER_LEFT, *by),
-            Change::MemberRole { by, .. } => (MEMBER_ROLE, *by),
-            Change::ConversationRenamed { by, .. } => (CONVERSATION_RENAMED, *by),
-            Change::ConversationTopic { by, .. } => (CONVERSATION_TOPIC, *by),
-            Change::ConversationHistory { by, .. } => (CONVERSATION_HISTORY, *by),
-            // What is hidden from a reader is in no store.
-            Change::ConversationDeleted { by } => (CONVERSATION_DELETED, *by),
-            Change::Hidden {} => (-1, UserId::from_uuid(EVERYONE)),
-        };
-        let (user, role) = match *change {
-            Change::MemberJoined { user_id, role, .. }
-            | Change::MemberRole { user_id, role, .. } => (Some(user_id), Some(role)),
-            Change::MemberLeft { user_id, .. } => (Some(user_id), None),
-            _ => (None, None),
-        };
-        let title = match change {
-            Change::ConversationRenamed { title, .. } => Some(title.as_str()),
-            Change::ConversationTopic { topic, .. } => topic.as_deref(),
-            _ => None,
-        };
-        let emoji = match change {
-            Change::ReactionAdded { reaction, .. } | Change::ReactionRemoved { reaction, .. } => {
-                Some(reaction.emoji.as_str())
-            }
-            _ => None,
-        };
-        Self {
-            conversation_id: entry.conversation_id.as_uuid(),
-            seq: number(entry.seq),
-            kind,
-            at: entry.at.as_millis(),
-            author_id: author.as_uuid(),
-            user_id: user.map(UserId::as_uuid),
-            role: role.map(role_code),
-            title,
-            history: match *change {
-                Change::ConversationHistory { history, .. } => Some(history_code(history)),
-                _ => None,
-            },
-            banned: match *change {
-                Change::MemberLeft { banned, .. } => Some(banned),
-                _ => None,
-            },
-            target_seq: entry.about().map(number),
-            emoji,
-            message: message.map(MessageRecord::new),
-        }
-    }
-}
-
-impl<'m> MessageRecord<'m> {
-    pub(super) fn new(stored: &'m StoredMessage) -> Self {
-        let message = &stored.message;
-        let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
-        let mentions = message.mentions.iter();
-        let mentions: Vec<u8> = mentions.flat_map(|id| id.as_uuid().into_bytes()).collect();
-        Self {
-            conversation_id: message.conversation_id.as_uuid(),
-            seq: number(message.seq),
-            author_id: message.sender_id.as_uuid(),
-            message_id: message.id.as_uuid(),
-            client_id: message.client_id.as_uuid(),
-            body: &message.body,
-            reply_to: message.reply_to.map(MessageId::as_uuid),
-            edited_at: millis(message.edited_at),
-            deleted_at: millis(message.deleted_at),
-            pinned_at: millis(message.pinned_at),
-            changed_seq: number(message.changed_seq),
-            sent_digest: stored.sent_digest.as_ref().map(BodyDigest::as_slice),
-            mentions: Some(mentions).filter(|mentions| !mentions.is_empty()),
-            mentions_everyone: message.mentions_everyone,
-            reactions: json_of(&message.reactions),
-        }
-    }
-}
-
-/// Whom a message calls, as the rows of `chat_mentions` say it: everyone, or one by one.
-pub(super) fn called_by(message: &Message) -> Vec<Uuid> {
-    if message.mentions_everyone {
-        return vec![EVERYONE];
-    }
-    message.mentions.iter().map(|id| id.as_uuid()).collect()
-}
-
-fn json_of(reactions: &[Reaction]) -> Option<String> {
-    if reactions.is_empty() {
-        return None;
-    }
-    serde_json::to_string(reactions).ok()
 }
 
 /// The columns of one row, by name. What was never written there is an error, not a guess.
@@ -554,26 +360,6 @@ pub(super) trait Columns {
             notify: self.notify("notify")?,
             history_from: self.number("history_from")?,
         })
-    }
-}
-
-/// The role of this code in that column.
-pub(super) fn role(column: &str, code: i64) -> Result<Role, StoreError> {
-    match code {
-        0 => Ok(Role::Member),
-        1 => Ok(Role::Admin),
-        2 => Ok(Role::Owner),
-        code => Err(corrupt(column, code)),
-    }
-}
-
-/// What makes itself heard by this code in that column.
-pub(super) fn notify(column: &str, code: i64) -> Result<Notify, StoreError> {
-    match code {
-        0 => Ok(Notify::All),
-        1 => Ok(Notify::Mentions),
-        2 => Ok(Notify::Nothing),
-        code => Err(corrupt(column, code)),
     }
 }
 
