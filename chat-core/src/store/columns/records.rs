@@ -79,8 +79,8 @@ impl<'e> EntryRecord<'e> {
             Change::ConversationRenamed { by, .. } => (CONVERSATION_RENAMED, *by),
             Change::ConversationTopic { by, .. } => (CONVERSATION_TOPIC, *by),
             Change::ConversationHistory { by, .. } => (CONVERSATION_HISTORY, *by),
-            // What is hidden from a reader is in no store.
             Change::ConversationDeleted { by } => (CONVERSATION_DELETED, *by),
+            // What is hidden from a reader is in no store.
             Change::Hidden {} => (-1, UserId::from_uuid(EVERYONE)),
         };
         let (user, role) = match *change {

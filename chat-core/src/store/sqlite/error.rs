@@ -13,7 +13,8 @@ fn extended_code(error: &sqlx::Error) -> Option<i32> {
 
 /// Whether another connection has the lock.
 pub(super) fn is_busy(error: &sqlx::Error) -> bool {
-    primary_code(error) == Some(5)
+    const BUSY: i32 = 5;
+    primary_code(error) == Some(BUSY)
 }
 
 /// Whether the operating system could not say that what was written is on the disk.

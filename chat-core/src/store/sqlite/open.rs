@@ -120,7 +120,8 @@ pub(super) async fn file(path: &Path) -> Result<(SqlitePool, SqlitePool), OpenEr
     let reader = lasting(READERS).connect_with(options.pragma("query_only", "ON"));
     let reader = reader.await.map_err(|error| about(path, error))?;
     let looked = sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1");
-    looked.execute(&reader).await?;
+    let looked = looked.execute(&reader).await;
+    looked.map_err(|error| about(path, error))?;
     Ok((writer, reader))
 }
 
