@@ -2,6 +2,8 @@
 
 use std::{fmt, ops::Range, slice, sync::Arc};
 
+use bytes::{Bytes, BytesMut};
+
 use crate::{
     frame::Frame,
     model::{Change, ConversationId, Entry, Seq, Timestamp},
@@ -39,6 +41,24 @@ impl Batch {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// The frames as they are written to a WebSocket, headers included (see [`Frame::wire`]), in as few pieces as they are
+    /// in memory: consecutive entries that came together are one.
+    pub fn wire(&self) -> impl Iterator<Item = &[u8]> {
+        self.parts.iter().flat_map(Part::wire)
+    }
+
+    /// Empties the batch; its pieces as of [`wire`](Self::wire), to be kept. Others share their bytes.
+    pub fn take_wire(&mut self) -> impl Iterator<Item = Bytes> {
+        self.bytes = 0;
+        self.parts.drain(..).flat_map(Part::into_wire)
+    }
+
+    /// Empties the batch, which keeps its memory for the next frames.
+    pub fn clear(&mut self) {
+        self.bytes = 0;
+        self.parts.clear();
     }
 
     /// The frames, in order.
@@ -92,6 +112,25 @@ impl Part {
             Self::Own(frames) => frames,
         }
     }
+
+    fn wire(&self) -> impl Iterator<Item = &[u8]> {
+        let (shared, own) = match self {
+            Self::Shared(chunk, range) => (Some(&chunk.wire[chunk.span(range)]), [].iter()),
+            Self::Own(frames) => (None, frames.iter()),
+        };
+        shared
+            .into_iter()
+            .chain(own.map(|frame| frame.wire().as_ref()))
+    }
+
+    fn into_wire(self) -> impl Iterator<Item = Bytes> {
+        let (shared, own) = match self {
+            Self::Shared(chunk, range) => (Some(chunk.wire.slice(chunk.span(&range))), Vec::new()),
+            Self::Own(frames) => (None, frames),
+        };
+        let own = own.into_iter().map(|frame| frame.wire().clone());
+        shared.into_iter().chain(own)
+    }
 }
 
 impl fmt::Debug for Batch {
@@ -139,6 +178,8 @@ impl fmt::Debug for Part {
 #[derive(Debug)]
 pub(crate) struct Chunk {
     first: Seq,
+    /// All frames, one after the other.
+    wire: Bytes,
     frames: Vec<Frame>,
     bytes: usize,
     /// Those of the entries that change an earlier message, in order.
@@ -202,9 +243,11 @@ impl OpenChunk {
     /// The piece that begins with the entry `first`.
     pub(crate) fn seal(self, first: Seq) -> Chunk {
         let changes = self.changes.iter();
+        let (wire, frames) = side_by_side(self.frames);
         Chunk {
             first,
-            frames: self.frames,
+            wire,
+            frames,
             bytes: self.bytes,
             earliest: changes.map(|it| it.about).min().unwrap_or(Seq::MAX),
             changes: self.changes,
@@ -225,6 +268,16 @@ impl Chunk {
         self.bytes
     }
 
+    /// Where the frames are in `wire`.
+    fn span(&self, range: &Range<usize>) -> Range<usize> {
+        if range.len() == self.frames.len() {
+            return 0..self.wire.len();
+        }
+        let bytes = |frames: &[Frame]| frames.iter().map(|frame| frame.wire().len()).sum::<usize>();
+        let begin = bytes(&self.frames[..range.start]);
+        begin..begin + bytes(&self.frames[range.clone()])
+    }
+
     fn bytes_of(&self, range: &Range<usize>) -> usize {
         if range.len() == self.frames.len() {
             return self.bytes;
@@ -232,4 +285,28 @@ impl Chunk {
         let frames = self.frames[range.clone()].iter();
         frames.map(|frame| frame.json().len()).sum()
     }
+}
+
+/// Puts frames into one stretch of memory, which whoever gets several of them then writes as one.
+fn side_by_side(frames: Vec<Frame>) -> (Bytes, Vec<Frame>) {
+    if let [only] = &frames[..] {
+        return (only.wire().clone(), frames);
+    }
+    let bytes = frames.iter().map(|frame| frame.wire().len()).sum();
+    let mut wire = BytesMut::with_capacity(bytes);
+    for frame in &frames {
+        wire.extend_from_slice(frame.wire());
+    }
+    let wire = wire.freeze();
+    let begins = frames.iter().scan(0, |end, frame| {
+        let begin = *end;
+        *end += frame.wire().len();
+        Some(begin)
+    });
+    let frames = frames
+        .iter()
+        .zip(begins)
+        .map(|(frame, begin)| frame.within(&wire, begin))
+        .collect();
+    (wire, frames)
 }

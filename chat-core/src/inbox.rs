@@ -98,13 +98,18 @@ impl Inbox {
         self.leave_mark(|marks| marks.closed = true);
     }
 
-    /// Moves what was marked to where the session looks; whether it was told that this was all.
+    /// Moves what was marked to where the session looks; whether it was told that this was all. The next mark wakes `waker`,
+    /// if there is one.
     pub(crate) fn take_marks(
         &self,
         moved: &mut Vec<Arc<Attachment>>,
         signals: &mut Signals,
+        waker: Option<&Waker>,
     ) -> bool {
         let mut marks = self.marks.lock();
+        if let Some(waker) = waker {
+            marks.wake_next(waker);
+        }
         if moved.is_empty() {
             mem::swap(moved, &mut marks.moved);
         } else {
@@ -129,10 +134,7 @@ impl Inbox {
         if !marks.is_empty() {
             return Poll::Ready(());
         }
-        match &mut marks.waker {
-            Some(waker) => waker.clone_from(context.waker()),
-            none => *none = Some(context.waker().clone()),
-        }
+        marks.wake_next(context.waker());
         Poll::Pending
     }
 
@@ -150,6 +152,13 @@ impl Inbox {
 }
 
 impl Marks {
+    fn wake_next(&mut self, whom: &Waker) {
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(whom),
+            none => *none = Some(whom.clone()),
+        }
+    }
+
     fn signals(&mut self) -> &mut Signals {
         self.signals.get_or_insert_default()
     }

@@ -110,5 +110,5 @@ pub use directory::{Directory, OpenDirectory};
 pub use error::Error;
 pub use frame::Frame;
 pub use limits::Limits;
-pub use session::{Joined, Session};
+pub use session::{Joined, Session, TryNext};
 pub use stats::{Histogram, Stats};

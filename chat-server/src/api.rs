@@ -13,6 +13,7 @@ use crate::{
     limits::{self, RateLimits},
     metrics::Metrics,
     state::{Shared, State},
+    ws::Workers,
 };
 
 /// The chat routes with default settings, to be nested into an axum application at `/api/v1`.
@@ -73,6 +74,7 @@ impl Api {
             authentication_timeout: settings.authentication_timeout,
             draining: CancellationToken::new(),
             sockets: TaskTracker::new(),
+            workers: Workers::default(),
         };
         Self {
             state: Arc::new(state),

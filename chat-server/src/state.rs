@@ -9,6 +9,7 @@ use crate::{
     auth::AnyAuthenticate,
     limits::{RateLimits, SocketLimits},
     metrics::Metrics,
+    ws::Workers,
 };
 
 /// The state behind the chat routes.
@@ -27,6 +28,8 @@ pub(crate) struct State {
     pub(crate) draining: CancellationToken,
     /// The tasks of the sockets.
     pub(crate) sockets: TaskTracker,
+    /// Who writes to them.
+    pub(crate) workers: Workers,
 }
 
 pub(crate) type Shared = Arc<State>;

@@ -5,12 +5,12 @@ mod log;
 mod people;
 mod rows;
 
-use std::{collections::VecDeque, future::poll_fn, mem, sync::Arc};
+use std::{collections::VecDeque, future::poll_fn, mem, sync::Arc, task::Waker};
 
 use tokio::time::{Instant, timeout_at};
 
 pub use self::join::Joined;
-use self::rows::ToldRow;
+use self::rows::{LookedUp, ToldRow};
 use crate::{
     batch::Batch,
     engine::Engine,
@@ -53,6 +53,19 @@ pub struct Session {
     idle: bool,
     closed: bool,
     said_goodbye: bool,
+}
+
+/// What [`Session::try_next`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TryNext {
+    /// Nothing: whoever waits is woken.
+    Nothing,
+    /// All that there was.
+    Frames,
+    /// As much as fits into a batch, or can be told at once. There may be more: call it again.
+    FramesAndMore,
+    /// What comes next is in the store, or the session is over: [`Session::next`] is to be called.
+    Ask,
 }
 
 impl Session {
@@ -108,7 +121,9 @@ impl Session {
     /// a pause; [`Error::ShuttingDown`] is the end. Cancellation safe: what was not returned comes with the next call.
     pub async fn next(&mut self) -> Result<Batch, Error> {
         loop {
-            self.closed |= self.inbox.take_marks(&mut self.moved, &mut self.signals);
+            self.closed |= self
+                .inbox
+                .take_marks(&mut self.moved, &mut self.signals, None);
             // What waits for the store comes before anything is taken out: a call that is dropped leaves nothing half told.
             let rows = if self.are_rows_due() {
                 self.look_up_rows().await.map(Some)
@@ -136,6 +151,50 @@ impl Session {
             }
             self.wait().await;
         }
+    }
+
+    /// Adds to an empty `batch` what can be told at once. Never waits and never asks the store, so that one thread can serve
+    /// thousands of sessions in turns, without a task that is woken for each delivery.
+    ///
+    /// From now on the next thing to tell wakes `waker`; and at [`due`](Self::due) it is time to look again although
+    /// nobody was woken. It may be called whenever [`next`](Self::next) is not under way.
+    pub fn try_next(&mut self, waker: &Waker, batch: &mut Batch) -> TryNext {
+        let marks = (&mut self.moved, &mut self.signals);
+        self.closed |= self.inbox.take_marks(marks.0, marks.1, Some(waker));
+        // What is rendered goes into the memory that the caller lends, and none is kept for it.
+        if self.ready.is_empty() {
+            mem::swap(&mut self.ready, batch);
+        }
+        self.read_windows();
+        self.render_signals();
+        let rows_due = self.are_rows_due();
+        let must_ask = rows_due && self.must_look_up_rows();
+        if rows_due && !must_ask {
+            self.render_rows(LookedUp::nothing());
+        }
+        mem::swap(&mut self.ready, batch);
+        let is_unfinished =
+            must_ask || self.closed || !self.moved.is_empty() || !self.behind.is_empty();
+        if batch.is_empty() {
+            return if is_unfinished {
+                TryNext::Ask
+            } else {
+                TryNext::Nothing
+            };
+        }
+        let counters = &self.engine.counters;
+        counters.handed_out(self.number, batch.len(), batch.bytes());
+        if is_unfinished {
+            TryNext::FramesAndMore
+        } else {
+            TryNext::Frames
+        }
+    }
+
+    /// When something is to be told that waits for nothing but its time.
+    #[must_use]
+    pub fn due(&self) -> Option<Instant> {
+        self.rows_due.filter(|_| !self.signals.rows.is_empty())
     }
 
     /// How many keys and rooms wait to be told.
@@ -195,7 +254,7 @@ impl Session {
 
     /// Sleeps until something is marked or a row that was held back is due.
     async fn wait(&mut self) {
-        let until = self.rows_due.filter(|_| !self.signals.rows.is_empty());
+        let until = self.due();
         let marked = poll_fn(|context| self.inbox.poll_marked(context));
         match until {
             None => marked.await,

@@ -38,6 +38,16 @@ pub(super) struct LookedUp {
     rows: Vec<(ConversationId, Option<Row>)>,
 }
 
+impl LookedUp {
+    /// The store was not asked.
+    pub(super) fn nothing() -> Self {
+        Self {
+            as_of: Instant::now(),
+            rows: Vec::new(),
+        }
+    }
+}
+
 impl Session {
     /// Whether a row may be due: one was marked anew, or it is time for one that was held back.
     pub(super) fn are_rows_due(&self) -> bool {
@@ -49,7 +59,6 @@ impl Session {
     /// Looks up the changed rows whose time has come, all with one look at the store. A row that is not there is gone.
     pub(super) async fn look_up_rows(&mut self) -> Result<LookedUp, Error> {
         let as_of = Instant::now();
-        self.rows_told.retain(|_, told| told.matters(as_of));
         let changed = self.signals.rows.iter().filter_map(|(id, mark)| {
             let due = self.is_row_due(id, as_of) && !self.may_tell_known(id, mark);
             due.then_some(id)
@@ -59,6 +68,13 @@ impl Session {
         let found = |id| rows.iter().find(|row| row.conversation.id == id).cloned();
         let rows = ids.into_iter().map(|id| (id, found(id))).collect();
         Ok(LookedUp { as_of, rows })
+    }
+
+    /// Whether a row is due that the store has to be asked for.
+    pub(super) fn must_look_up_rows(&self) -> bool {
+        let now = Instant::now();
+        let mut rows = self.signals.rows.iter();
+        rows.any(|(id, mark)| self.is_row_due(id, now) && !self.may_tell_known(id, mark))
     }
 
     fn is_row_due(&self, conversation: ConversationId, now: Instant) -> bool {
@@ -77,6 +93,8 @@ impl Session {
 
     /// Renders the rows whose time has come.
     pub(super) fn render_rows(&mut self, looked_up: LookedUp) {
+        self.rows_told
+            .retain(|_, told| told.matters(looked_up.as_of));
         self.render_known_rows();
         for (conversation_id, row) in looked_up.rows {
             self.signals.rows.remove(conversation_id);

@@ -1,10 +1,10 @@
 //! One task for each socket: what it asks, what it is told, and when it ends.
 
-use std::{pin::pin, time::Duration};
+use std::{future::pending, pin::pin, time::Duration};
 
 use chat_core::{
-    Error, Session,
-    model::{ConversationId, Draft, Timestamp},
+    Batch, Error, Session,
+    model::{Availability, ConversationId, Draft, Timestamp, UserId},
     protocol::{Ack, ClientCommand, ClientFrame, CloseCode, ErrorCode, Problem, Signal},
 };
 use tokio::time::{Instant, sleep_until, timeout};
@@ -15,7 +15,9 @@ use super::{
     ending::Ending,
     greeting,
     lane::{Lane, Outcome, Reference, Turn, answer},
-    socket::{Happened, Socket},
+    line::Tasks,
+    reader::Happened,
+    socket::Socket,
 };
 use crate::{
     auth::{AuthError, Identity},
@@ -30,8 +32,10 @@ use crate::{
 
 /// A socket outlives its token by this much, so that a renewal that is on its way arrives.
 const EXPIRY_GRACE: Duration = Duration::from_secs(5);
-/// With this many frames waiting to be written, no more commands are read.
+/// With this much waiting to be written, no more commands are read.
 const MOST_UNWRITTEN: usize = 64;
+/// A message must be whole this long after it has begun: on a slow line, the largest that are allowed take some seconds.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(20);
 /// After the store failed a session, it is asked again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A command that is under way when the server drains may still be answered.
@@ -44,17 +48,18 @@ pub(super) async fn run(state: Shared, mut socket: Socket, caller: Option<(Ident
     let _open = state.metrics.socket_opened();
     let limits = state.socket_limits();
     let by_header = caller.is_some();
+    // What takes place once, or seldom, is no part of what a socket keeps in memory for ever.
     let known = match caller {
         Some((identity, place)) => Ok((identity, place, None)),
-        None => greeting::first_frame(&state, &mut socket, &limits).await,
+        None => Box::pin(greeting::first_frame(&state, &mut socket, &limits)).await,
     };
     let (identity, _place, reference) = match known {
         Ok(known) => known,
-        Err(ending) => return end(&state, socket, None, ending).await,
+        Err(ending) => return Box::pin(end(&state, socket, None, ending)).await,
     };
-    let session = match state.chat.connect(identity.user_id).await {
+    let session = match Box::pin(state.chat.connect(identity.user_id)).await {
         Ok(session) => session,
-        Err(error) => return end(&state, socket, None, Ending::failed(&error)).await,
+        Err(error) => return Box::pin(end(&state, socket, None, Ending::failed(&error))).await,
     };
     Span::current()
         .record("session_id", display(session.id()))
@@ -71,13 +76,23 @@ pub(super) async fn run(state: Shared, mut socket: Socket, caller: Option<(Ident
         lane: Lane::default(),
         state,
         socket,
-        session,
+        session: Some(session),
+        is_asking: false,
         identity,
     };
     let ending = connection.follow().await;
     tracing::debug!(user = %connection.identity.user_id, ?ending, "a socket ends");
+    connection.hold_session();
     let (socket, session) = (connection.socket, connection.session);
-    end(&connection.state, socket, Some(session), ending).await;
+    Box::pin(end(&connection.state, socket, session, ending)).await;
+}
+
+/// What a session has to tell that it asks the store for.
+async fn ask(session: &mut Option<Session>) -> Result<Batch, Error> {
+    match session {
+        Some(session) => Box::pin(session.next()).await,
+        None => pending().await,
+    }
 }
 
 /// A goodbye takes the user offline at once; whoever just broke off, or is sent elsewhere, may be back in a moment.
@@ -113,7 +128,10 @@ fn expiry(identity: &Identity) -> Instant {
 struct Connection {
     state: Shared,
     socket: Socket,
-    session: Session,
+    /// It is with the socket, except while this task has something to do with it.
+    session: Option<Session>,
+    /// It has something to tell that it must ask the store for.
+    is_asking: bool,
     identity: Identity,
     lane: Lane,
     limits: SocketLimits,
@@ -127,24 +145,32 @@ impl Connection {
     async fn follow(&mut self) -> Ending {
         let mut revoked = pin!(self.state.authenticate.revoked(&self.identity));
         let mut draining = pin!(self.state.draining.clone().cancelled_owned());
-        let mut timer = pin!(sleep_until(self.next_deadline()));
+        let mut timer = pin!(sleep_until(self.next_deadline(None)));
         loop {
             if let Some(ending) = self.take_turns().await {
                 return ending;
             }
+            let tasks = self.look_after_session();
+            if tasks.broken {
+                return Ending::Lost;
+            }
+            let next = self.next_deadline(tasks.due);
+            if next < timer.deadline() {
+                timer.as_mut().reset(next);
+            }
             let may_read = self.lane.has_room() && self.socket.backlog() < MOST_UNWRITTEN;
-            if !may_read && !self.socket.is_writing() {
+            if !may_read && !tasks.writing {
                 self.socket.excuse();
             }
             // While something waits to be written, nothing is added to it: a slow reader costs one batch, and what it
             // misses waits in the log.
-            let may_push = !self.socket.is_writing() && self.ask_session_at.is_none();
+            let may_ask = self.is_asking && !tasks.writing && self.ask_session_at.is_none();
             tokio::select! {
                 () = &mut revoked => return Ending::Close(CloseCode::Revoked, "signed out"),
-                () = &mut draining => return self.last_words().await,
+                () = &mut draining => return Box::pin(self.last_words()).await,
                 () = &mut timer => match self.on_time() {
                     Some(ending) => return ending,
-                    None => timer.as_mut().reset(self.next_deadline()),
+                    None => timer.as_mut().reset(self.next_deadline(None)),
                 },
                 happened = self.socket.advance(may_read) => {
                     if let Some(ending) = self.on_socket(happened) {
@@ -156,29 +182,60 @@ impl Connection {
                         return ending;
                     }
                 }
-                frames = self.session.next(), if may_push => match frames {
-                    Ok(frames) => {
-                        for frame in &frames {
-                            self.socket.queue(frame.json().clone());
-                        }
+                frames = ask(&mut self.session), if may_ask => {
+                    if let Some(ending) = self.on_frames(frames) {
+                        return ending;
                     }
-                    Err(Error::Unavailable(error)) => {
-                        tracing::warn!(%error, "a session is asked again later");
-                        self.state.metrics.session_retries.inc();
-                        self.ask_session_at = Some(Instant::now() + RETRY_AFTER);
-                        timer.as_mut().reset(self.next_deadline());
-                    }
-                    Err(error) => return Ending::failed(&error),
-                },
+                }
             }
         }
     }
 
-    fn next_deadline(&self) -> Instant {
+    /// Takes the session where it has to ask the store, and gives it back where it has not; what else there is to do.
+    fn look_after_session(&mut self) -> Tasks {
+        if !self.is_asking
+            && let Some(session) = self.session.take()
+        {
+            self.socket.put_session(session);
+        }
+        let tasks = self.socket.tasks();
+        let is_due = tasks.due.is_some_and(|due| due <= Instant::now());
+        if tasks.asks || is_due {
+            self.is_asking = true;
+            self.hold_session();
+        }
+        tasks
+    }
+
+    fn hold_session(&mut self) {
+        if self.session.is_none() {
+            self.session = self.socket.take_session();
+        }
+    }
+
+    fn on_frames(&mut self, frames: Result<Batch, Error>) -> Option<Ending> {
+        match frames {
+            Ok(frames) => {
+                self.is_asking = false;
+                self.socket.write(frames).err().map(|_| Ending::Lost)
+            }
+            Err(Error::Unavailable(error)) => {
+                tracing::warn!(%error, "a session is asked again later");
+                self.state.metrics.session_retries.inc();
+                self.ask_session_at = Some(Instant::now() + RETRY_AFTER);
+                None
+            }
+            Err(error) => Some(Ending::failed(&error)),
+        }
+    }
+
+    /// `due` is when the session has something to tell.
+    fn next_deadline(&self, due: Option<Instant>) -> Instant {
         let idle = Duration::from_millis(self.state.announced.idle_timeout_ms);
-        let mut next = self.ping_at.min(self.expires_at);
-        next = next.min(self.socket.alive_at() + idle);
-        self.ask_session_at.map_or(next, |at| next.min(at))
+        let next = self.ping_at.min(self.expires_at);
+        let next = next.min(self.socket.alive_at() + idle);
+        let others = [due, self.ask_session_at];
+        others.into_iter().flatten().fold(next, Instant::min)
     }
 
     fn on_time(&mut self) -> Option<Ending> {
@@ -191,12 +248,19 @@ impl Connection {
         if now >= self.socket.alive_at() + idle {
             return Some(Ending::Close(CloseCode::Idle, "nothing was heard"));
         }
+        if self
+            .socket
+            .incomplete_since()
+            .is_some_and(|since| now >= since + MESSAGE_TIMEOUT)
+        {
+            return Some(Ending::broken(CloseCode::PolicyViolation));
+        }
         if self.ask_session_at.is_some_and(|at| now >= at) {
             self.ask_session_at = None;
         }
         if now >= self.ping_at {
             self.ping_at = now + Duration::from_millis(self.state.announced.ping_interval_ms);
-            if !self.socket.is_writing() {
+            if !self.socket.tasks().writing {
                 self.socket.queue_ping();
             }
         }
@@ -205,7 +269,7 @@ impl Connection {
 
     fn on_socket(&mut self, happened: Happened) -> Option<Ending> {
         match happened {
-            Happened::Flushed => None,
+            Happened::Called | Happened::Flushed => None,
             Happened::Text(text) => self.on_text(&text),
             Happened::Control => {
                 let hasty = self.limits.frame().is_err() && !self.limits.bears_haste();
@@ -260,7 +324,7 @@ impl Connection {
                     self.socket.queue_signal(&answer(reference, Err(*problem)));
                 }
                 Turn::Command(frame) => {
-                    if let Some(ending) = self.carry_out(frame).await {
+                    if let Some(ending) = Box::pin(self.carry_out(frame)).await {
                         return Some(ending);
                     }
                 }
@@ -276,24 +340,18 @@ impl Connection {
                 conversation_id,
                 after_seq,
             } => self.join(conversation_id, after_seq).await,
-            ClientCommand::LeaveConversation { conversation_id } => {
-                self.session.leave(conversation_id);
-                Ok(Ack::default())
-            }
+            ClientCommand::LeaveConversation { conversation_id } => self.session().map(|session| {
+                session.leave(conversation_id);
+                Ack::default()
+            }),
             ClientCommand::TypingStart { conversation_id } => {
                 self.typing(conversation_id, true).await
             }
             ClientCommand::TypingStop { conversation_id } => {
                 self.typing(conversation_id, false).await
             }
-            ClientCommand::WatchPresence { user_ids } => {
-                let watched = self.session.watch_presence(user_ids).await;
-                watched.map(|()| Ack::default()).map_err(ApiError::from)
-            }
-            ClientCommand::SetPresence { status } => {
-                let set = self.session.set_presence(status).await;
-                set.map(|()| Ack::default()).map_err(ApiError::from)
-            }
+            ClientCommand::WatchPresence { user_ids } => self.watch_presence(user_ids).await,
+            ClientCommand::SetPresence { status } => self.set_presence(status).await,
             ClientCommand::Ping {} => Ok(Ack::default()),
             ClientCommand::SendMessage {
                 conversation_id,
@@ -357,7 +415,7 @@ impl Connection {
         after: Option<chat_core::model::Seq>,
     ) -> Result<Ack, ApiError> {
         let after = after.map(|after| seq("after_seq", after)).transpose()?;
-        let joined = self.session.join(conversation, after).await?;
+        let joined = self.session()?.join(conversation, after).await?;
         Ok(Ack {
             head_seq: Some(joined.head_seq),
             after_seq: joined.after_seq,
@@ -371,8 +429,25 @@ impl Connection {
         conversation: ConversationId,
         typing: bool,
     ) -> Result<Ack, ApiError> {
-        self.session.typing(conversation, typing).await?;
+        self.session()?.typing(conversation, typing).await?;
         Ok(Ack::default())
+    }
+
+    async fn watch_presence(&mut self, users: Vec<UserId>) -> Result<Ack, ApiError> {
+        self.session()?.watch_presence(users).await?;
+        Ok(Ack::default())
+    }
+
+    async fn set_presence(&mut self, availability: Availability) -> Result<Ack, ApiError> {
+        self.session()?.set_presence(availability).await?;
+        Ok(Ack::default())
+    }
+
+    /// The session, to be used by this task until it is looked after again.
+    fn session(&mut self) -> Result<&mut Session, ApiError> {
+        self.hold_session();
+        let session = self.session.as_mut();
+        session.ok_or_else(|| ApiError::new(ErrorCode::Internal, "the session is gone"))
     }
 
     fn send(

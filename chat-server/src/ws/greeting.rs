@@ -10,7 +10,8 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     ending::Ending,
     lane::{Reference, answer},
-    socket::{Happened, Socket},
+    reader::Happened,
+    socket::Socket,
 };
 use crate::{
     auth::{AuthError, Identity},
@@ -33,7 +34,7 @@ pub(super) async fn first_frame(
         };
         match happened {
             Ok(Happened::Text(text)) => return authenticate(state, socket, &text).await,
-            Ok(Happened::Flushed) => {}
+            Ok(Happened::Called | Happened::Flushed) => {}
             Ok(Happened::Control) if limits.frame().is_ok() => {}
             Ok(Happened::Control) => return Err(Ending::too_hasty()),
             Ok(Happened::Left) => return Err(Ending::Left),

@@ -1,11 +1,16 @@
 //! `/ws`: from a GET request to a WebSocket.
 
+mod boundary;
 mod connection;
 mod ending;
 mod greeting;
 mod lane;
-mod metered;
+mod line;
+mod outbox;
+mod reader;
 mod socket;
+mod transport;
+mod worker;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -16,11 +21,11 @@ use axum::{
 };
 use chat_core::protocol::{ErrorCode, SUBPROTOCOL};
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::Instrument;
 
 use self::socket::Socket;
+pub(crate) use self::worker::Workers;
 use crate::{
     auth::Identity,
     http::{
@@ -86,7 +91,7 @@ pub(crate) async fn upgrade(
 async fn serve(state: Shared, upgrading: OnUpgrade, caller: Option<(Identity, OpenSocket)>) {
     match tokio::time::timeout(UPGRADE_TIMEOUT, upgrading).await {
         Ok(Ok(upgraded)) => {
-            let socket = Socket::new(TokioIo::new(upgraded), &state).await;
+            let socket = Socket::new(upgraded, &state);
             connection::run(state, socket, caller).await;
         }
         Ok(Err(error)) => tracing::debug!(%error, "a socket was gone before it was open"),
