@@ -8,6 +8,9 @@ use anyhow::Context;
 use chat_server::{Config, ConfigError, Server, StartError, telemetry};
 use signals::StopSignals;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let config = match Config::load(std::env::args_os()) {
         Ok(config) => config,

@@ -213,12 +213,12 @@ impl Session {
         if !self.signals.has_others_than_rows() {
             return;
         }
-        let own = self.signals.own_reads.drain();
+        let own = mem::take(&mut self.signals.own_reads).into_iter();
         let me = self.inbox.user_id;
         let own = own.map(|(conversation, seq)| ((conversation, me), seq));
         let joined = &self.joined;
         let is_joined = |conversation: &ConversationId| joined.contains_key(conversation);
-        let reads = self.signals.reads.drain();
+        let reads = mem::take(&mut self.signals.reads).into_iter();
         let reads = reads.filter(|((conversation, _), _)| is_joined(conversation));
         for ((conversation_id, user_id), seq) in own.chain(reads) {
             self.ready.push(Frame::of_signal(&Signal::Read {
@@ -227,7 +227,7 @@ impl Session {
                 seq,
             }));
         }
-        let deliveries = self.signals.deliveries.drain();
+        let deliveries = mem::take(&mut self.signals.deliveries).into_iter();
         for ((conversation_id, user_id), seq) in
             deliveries.filter(|((conversation, _), _)| is_joined(conversation))
         {
@@ -237,11 +237,11 @@ impl Session {
                 seq,
             }));
         }
-        for (_, presence) in self.signals.presence.drain() {
+        for (_, presence) in mem::take(&mut self.signals.presence) {
             self.ready
                 .push(Frame::of_signal(&Signal::Presence(presence)));
         }
-        for conversation_id in self.signals.typing.drain() {
+        for conversation_id in mem::take(&mut self.signals.typing) {
             if self.joined.contains_key(&conversation_id) {
                 let user_ids = self.engine.typing.who(conversation_id);
                 self.ready.push(Frame::of_signal(&Signal::Typing {

@@ -44,51 +44,20 @@ const LAST_COMMAND: Duration = Duration::from_secs(5);
 const RECONNECT_SPREAD_MS: u128 = 2_000;
 
 /// Serves a socket to its end.
-pub(super) async fn run(state: Shared, mut socket: Socket, caller: Option<(Identity, OpenSocket)>) {
+///
+/// There are as many of these as there are sockets, and nearly all of them wait in `follow`: what takes place once, or
+/// seldom, is in boxes of its own, so that it costs no memory for ever.
+pub(super) async fn run(state: Shared, socket: Socket, caller: Option<(Identity, OpenSocket)>) {
     let _open = state.metrics.socket_opened();
-    let limits = state.socket_limits();
-    let by_header = caller.is_some();
-    // What takes place once, or seldom, is no part of what a socket keeps in memory for ever.
-    let known = match caller {
-        Some((identity, place)) => Ok((identity, place, None)),
-        None => Box::pin(greeting::first_frame(&state, &mut socket, &limits)).await,
-    };
-    let (identity, _place, reference) = match known {
-        Ok(known) => known,
-        Err(ending) => return Box::pin(end(&state, socket, None, ending)).await,
-    };
-    let session = match Box::pin(state.chat.connect(identity.user_id)).await {
-        Ok(session) => session,
-        Err(error) => return Box::pin(end(&state, socket, None, Ending::failed(&error))).await,
-    };
-    Span::current()
-        .record("session_id", display(session.id()))
-        .record("user_id", display(session.user_id()));
-    socket.queue_signal(&greeting::hello(&state, &session, &identity));
-    if !by_header {
-        socket.queue_signal(&answer(reference, Ok(Ack::default())));
+    let opened = Box::pin(Connection::open(state, socket, caller)).await;
+    if let Some(mut connection) = opened {
+        let ending = connection.follow().await;
+        Box::pin(connection.end(ending)).await;
     }
-    let mut connection = Connection {
-        limits,
-        ping_at: Instant::now() + Duration::from_millis(state.announced.ping_interval_ms),
-        expires_at: expiry(&identity),
-        ask_session_at: None,
-        lane: Lane::default(),
-        state,
-        socket,
-        session: Some(session),
-        is_asking: false,
-        identity,
-    };
-    let ending = connection.follow().await;
-    tracing::debug!(user = %connection.identity.user_id, ?ending, "a socket ends");
-    connection.hold_session();
-    let (socket, session) = (connection.socket, connection.session);
-    Box::pin(end(&connection.state, socket, session, ending)).await;
 }
 
 /// What a session has to tell that it asks the store for.
-async fn ask(session: &mut Option<Session>) -> Result<Batch, Error> {
+async fn ask(session: &mut Option<Box<Session>>) -> Result<Batch, Error> {
     match session {
         Some(session) => Box::pin(session.next()).await,
         None => pending().await,
@@ -128,8 +97,9 @@ fn expiry(identity: &Identity) -> Instant {
 struct Connection {
     state: Shared,
     socket: Socket,
+    _place: OpenSocket,
     /// It is with the socket, except while this task has something to do with it.
-    session: Option<Session>,
+    session: Option<Box<Session>>,
     /// It has something to tell that it must ask the store for.
     is_asking: bool,
     identity: Identity,
@@ -142,6 +112,61 @@ struct Connection {
 }
 
 impl Connection {
+    /// Greets a peer that is known, or says who it is; others have been told why not when this returns.
+    async fn open(
+        state: Shared,
+        mut socket: Socket,
+        caller: Option<(Identity, OpenSocket)>,
+    ) -> Option<Box<Self>> {
+        let limits = state.socket_limits();
+        let by_header = caller.is_some();
+        let known = match caller {
+            Some((identity, place)) => Ok((identity, place, None)),
+            None => greeting::first_frame(&state, &mut socket, &limits).await,
+        };
+        let (identity, place, reference) = match known {
+            Ok(known) => known,
+            Err(ending) => {
+                end(&state, socket, None, ending).await;
+                return None;
+            }
+        };
+        let session = match state.chat.connect(identity.user_id).await {
+            Ok(session) => session,
+            Err(error) => {
+                end(&state, socket, None, Ending::failed(&error)).await;
+                return None;
+            }
+        };
+        Span::current()
+            .record("session_id", display(session.id()))
+            .record("user_id", display(session.user_id()));
+        socket.queue_signal(&greeting::hello(&state, &session, &identity));
+        if !by_header {
+            socket.queue_signal(&answer(reference, Ok(Ack::default())));
+        }
+        Some(Box::new(Self {
+            limits,
+            ping_at: Instant::now() + Duration::from_millis(state.announced.ping_interval_ms),
+            expires_at: expiry(&identity),
+            ask_session_at: None,
+            lane: Lane::default(),
+            state,
+            socket,
+            _place: place,
+            session: Some(Box::new(session)),
+            is_asking: false,
+            identity,
+        }))
+    }
+
+    async fn end(mut self: Box<Self>, ending: Ending) {
+        tracing::debug!(user = %self.identity.user_id, ?ending, "a socket ends");
+        self.hold_session();
+        let session = self.session.take().map(|session| *session);
+        end(&self.state, self.socket, session, ending).await;
+    }
+
     async fn follow(&mut self) -> Ending {
         let mut revoked = pin!(self.state.authenticate.revoked(&self.identity));
         let mut draining = pin!(self.state.draining.clone().cancelled_owned());
@@ -446,7 +471,7 @@ impl Connection {
     /// The session, to be used by this task until it is looked after again.
     fn session(&mut self) -> Result<&mut Session, ApiError> {
         self.hold_session();
-        let session = self.session.as_mut();
+        let session = self.session.as_deref_mut();
         session.ok_or_else(|| ApiError::new(ErrorCode::Internal, "the session is gone"))
     }
 

@@ -53,7 +53,12 @@ impl Lane {
         if self.running.is_some() {
             return None;
         }
-        self.waiting.pop_front()
+        let next = self.waiting.pop_front();
+        if self.waiting.is_empty() {
+            // An idle socket keeps no memory for commands.
+            self.waiting = VecDeque::new();
+        }
+        next
     }
 
     pub(super) fn run(&mut self, command: impl Future<Output = Outcome> + Send + 'static) {

@@ -33,7 +33,7 @@ pub(super) struct Line {
 #[derive(Debug)]
 struct State {
     /// Not here before the socket is authenticated, and while the task asks the store with it.
-    session: Option<Session>,
+    session: Option<Box<Session>>,
     outbox: Outbox,
     /// The session has something to tell for which the store must be asked.
     asks: bool,
@@ -131,7 +131,7 @@ impl Line {
     }
 
     /// Takes the session out; until it is back, nobody tells what it has to say.
-    pub(super) fn take_session(&self) -> Option<Session> {
+    pub(super) fn take_session(&self) -> Option<Box<Session>> {
         let mut state = self.state.lock();
         state.asks = false;
         state.due = None;
@@ -139,7 +139,7 @@ impl Line {
     }
 
     /// Puts the session (back), and tells at once what was marked meanwhile.
-    pub(super) fn put_session(self: &Arc<Self>, session: Session) {
+    pub(super) fn put_session(self: &Arc<Self>, session: Box<Session>) {
         self.state.lock().session = Some(session);
         self.tell(&mut Batch::default());
     }

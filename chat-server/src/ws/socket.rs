@@ -70,11 +70,11 @@ impl Socket {
     }
 
     /// Lets the session tell what it has to, whenever that is. It is here until it is taken.
-    pub(super) fn put_session(&mut self, session: Session) {
+    pub(super) fn put_session(&mut self, session: Box<Session>) {
         self.line.put_session(session);
     }
 
-    pub(super) fn take_session(&mut self) -> Option<Session> {
+    pub(super) fn take_session(&mut self) -> Option<Box<Session>> {
         self.line.take_session()
     }
 

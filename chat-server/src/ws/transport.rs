@@ -41,7 +41,11 @@ impl Transport {
     /// The connection below an HTTP connection that has become something else, and what was read of it too early.
     pub(super) fn below(upgraded: Upgraded) -> (Self, Bytes) {
         match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => (Self::Tcp(parts.io.into_inner()), parts.read_buf),
+            // A copy, because even an empty piece of a buffer keeps all of it in memory.
+            Ok(parts) => (
+                Self::Tcp(parts.io.into_inner()),
+                Bytes::copy_from_slice(&parts.read_buf),
+            ),
             Err(upgraded) => (
                 Self::Other(Mutex::new(Box::new(TokioIo::new(upgraded)))),
                 Bytes::new(),
