@@ -114,6 +114,7 @@ impl Builder {
             policy,
             hub,
             presence,
+            doubts: Arc::default(),
             typing,
             appender,
             counters,
@@ -140,6 +141,9 @@ impl Builder {
         engine
             .tasks
             .spawn(engine::note_last_seen(Arc::downgrade(&engine)));
+        engine
+            .tasks
+            .spawn(engine::settle_settings(Arc::downgrade(&engine)));
         Ok(Chat::new(engine))
     }
 }

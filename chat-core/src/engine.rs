@@ -18,11 +18,11 @@ use crate::{
     model::{
         Availability, ConversationId, NodeId, Presence, Profile, Row, Settings, StoreEpoch, UserId,
     },
-    presence::{Presences, hidden},
+    presence::{Doubts, Presences, hidden},
     protocol::rest::PatchSettings,
     source::HashMap,
     stats::{Counters, Stats},
-    store::{AnyStore, StoredRow},
+    store::{AnyStore, StoreError, StoredRow},
     typing::Typing,
 };
 
@@ -41,6 +41,7 @@ pub(crate) struct Engine {
     pub(crate) policy: AnyPolicy,
     pub(crate) hub: Arc<Hub>,
     pub(crate) presence: Presences,
+    pub(crate) doubts: Arc<Doubts>,
     pub(crate) typing: Arc<Typing>,
     pub(crate) appender: Appender,
     pub(crate) counters: Arc<Counters>,
@@ -152,19 +153,28 @@ impl Engine {
         if settings != before {
             self.store.set_settings(user, settings).await?;
         }
-        self.settings_changed(user, settings);
-        self.tell_others(Notice::Settings {
-            user_id: user,
-            settings,
-        });
+        self.presence.set_settings(user, settings);
+        self.keep_typing_secret(user, settings);
+        self.doubts.add(user);
+        self.tell_others(Notice::Settings { user_id: user });
         Ok(settings)
     }
 
-    /// A user lets others know something else from here on.
-    fn settings_changed(&self, user: UserId, settings: Settings) {
-        self.presence.set_settings(user, settings);
+    fn keep_typing_secret(&self, user: UserId, settings: Settings) {
         if !is_typing_told(settings) {
             self.typing.stop_everywhere(user, &self.hub);
+        }
+    }
+
+    /// Lets others know what the store says that this user lets them know.
+    async fn settle_settings(&self, user: UserId) -> Result<(), StoreError> {
+        loop {
+            let as_of = self.presence.settings_seen();
+            let settings = self.store.settings(user).await?;
+            if self.presence.settle(user, settings, as_of) {
+                self.keep_typing_secret(user, settings);
+                return Ok(());
+            }
         }
     }
 
@@ -261,7 +271,7 @@ impl Engine {
                     self.hub.row_changed(conversation_id, user);
                 }
             }
-            Notice::Settings { user_id, settings } => self.settings_changed(user_id, settings),
+            Notice::Settings { user_id } => self.doubts.add(user_id),
             Notice::Blocked {
                 user_id,
                 other_id,
@@ -315,6 +325,31 @@ pub(crate) async fn keep_time(engine: Weak<Engine>) {
         engine.typing.tick(&engine.hub);
         engine.hub.retire_idle_rooms();
         engine.presence.tick();
+    }
+}
+
+/// Reads the settings of users who changed them. Ends with the engine.
+pub(crate) async fn settle_settings(engine: Weak<Engine>) {
+    let Some((doubts, stop)) = engine
+        .upgrade()
+        .map(|engine| (Arc::clone(&engine.doubts), engine.stop.clone()))
+    else {
+        return;
+    };
+    loop {
+        let user = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            user = doubts.next() => user,
+        };
+        let Some(engine) = engine.upgrade() else {
+            return;
+        };
+        if let Err(error) = engine.settle_settings(user).await {
+            tracing::warn!(%error, "the settings of a user are read again later");
+            doubts.add(user);
+            tokio::time::sleep(TICK).await;
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 pub use local::LocalBus;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ConversationId, Entry, NodeId, Seq, Settings, UserId};
+use crate::model::{ConversationId, Entry, NodeId, Seq, UserId};
 
 /// What one node tells the others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,12 +45,10 @@ pub enum Notice {
         /// Whose.
         user_ids: Vec<UserId>,
     },
-    /// A user lets others know something else.
+    /// A user lets others know something else, which the store tells.
     Settings {
         /// Who.
         user_id: UserId,
-        /// What.
-        settings: Settings,
     },
     /// A user blocked another one, or no longer does.
     Blocked {

@@ -1,5 +1,6 @@
 //! Who is there: users by their sessions, with a grace for broken connections, and when they were last seen.
 
+mod doubts;
 mod there;
 
 use std::{mem, sync::Arc};
@@ -7,6 +8,7 @@ use std::{mem, sync::Arc};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+pub(crate) use self::doubts::Doubts;
 use self::there::There;
 use crate::{
     inbox::Inbox,
@@ -110,6 +112,17 @@ impl Presences {
         let mut state = self.state.lock();
         state.settings_seen += 1;
         state.change(user, None, |there| there.settings = settings);
+    }
+
+    /// The same, as it was read from the store `as_of` then. If settings have changed since, they are to be read again, and
+    /// this was nothing.
+    pub(crate) fn settle(&self, user: UserId, settings: Settings, as_of: u64) -> bool {
+        let mut state = self.state.lock();
+        let is_newest = state.settings_seen == as_of;
+        if is_newest {
+            state.change(user, None, |there| there.settings = settings);
+        }
+        is_newest
     }
 
     /// What a connected user lets others know.

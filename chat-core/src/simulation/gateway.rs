@@ -3,13 +3,15 @@
 use std::{
     collections::{BTreeSet, VecDeque},
     fmt,
+    future::poll_fn,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{
     history::{Author, Promise},
@@ -17,7 +19,7 @@ use super::{
     world::{Node, OpenSession, World},
 };
 use crate::{
-    Batch, Error, Session,
+    Batch, Error, Session, TryNext,
     model::{ConversationId, Draft, Seq, StoreEpoch, UserId},
     protocol::{Ack, Announced, ClientCommand, ClientFrame, Hello, Problem, ServerFrame, Signal},
 };
@@ -39,6 +41,8 @@ struct Gateway {
     waiting: VecDeque<ClientFrame>,
     running: Option<Running>,
     ask_session_at: Instant,
+    /// Served in the way of those who serve many sessions in turns.
+    in_turns: bool,
 }
 
 /// How a socket ends.
@@ -64,6 +68,32 @@ pub(super) async fn serve(
     gateway.end(end, socket).await;
 }
 
+/// What a session has to tell next.
+async fn next_of(session: &mut Session, in_turns: bool) -> Result<Batch, Error> {
+    while in_turns {
+        let mut batch = Batch::default();
+        let found = poll_fn(|it| Poll::Ready(session.try_next(it.waker(), &mut batch))).await;
+        match found {
+            TryNext::Frames | TryNext::FramesAndMore => return Ok(batch),
+            TryNext::Ask => break,
+            TryNext::Nothing => woken_or_due(session).await,
+        }
+    }
+    session.next().await
+}
+
+async fn woken_or_due(session: &Session) {
+    let mut waits = true;
+    let woken = poll_fn(|_| match mem::replace(&mut waits, false) {
+        true => Poll::Pending,
+        false => Poll::Ready(()),
+    });
+    match session.due() {
+        None => woken.await,
+        Some(due) => timeout_at(due, woken).await.unwrap_or(()),
+    }
+}
+
 impl Gateway {
     fn new(world: Arc<World>, node: Node, author: Author, session: Session) -> Self {
         let number = world.number();
@@ -75,7 +105,9 @@ impl Gateway {
         };
         world.sessions.lock().insert(number, open);
         let hello = hello(&session, node.chat.epoch(), &world);
+        let in_turns = world.random().chance(50);
         let mut gateway = Self {
+            in_turns,
             world,
             node,
             session,
@@ -110,7 +142,7 @@ impl Gateway {
                     Some(text) if text == "goodbye" => return End::Goodbye,
                     Some(text) => self.waiting.push_back(ClientFrame::decode(&text).unwrap()),
                 },
-                frames = self.session.next(), if !writing && rested => match frames {
+                frames = next_of(&mut self.session, self.in_turns), if !writing && rested => match frames {
                     Ok(frames) => self.push(&frames),
                     Err(Error::Unavailable(_)) => {
                         self.ask_session_at = Instant::now() + Duration::from_secs(1);
