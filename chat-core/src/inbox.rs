@@ -7,6 +7,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 use crate::{
     bus::Cursors,
@@ -15,6 +16,9 @@ use crate::{
     row_marks::{RowMark, RowMarks},
     source::{HashMap, HashSet},
 };
+
+/// Rooms that moved. Of nearly all sessions it is one at a time, and this is looked at for each delivery.
+pub(crate) type Moved = SmallVec<[Arc<Attachment>; 2]>;
 
 /// The end of a session that others reach: they leave marks here, and the session looks.
 #[derive(Debug)]
@@ -26,7 +30,7 @@ pub(crate) struct Inbox {
 /// What moved since the session last looked.
 #[derive(Debug, Default)]
 struct Marks {
-    moved: Vec<Arc<Attachment>>,
+    moved: Moved,
     signals: Option<Box<Signals>>,
     closed: bool,
     waker: Option<Waker>,
@@ -102,8 +106,8 @@ impl Inbox {
     /// if there is one.
     pub(crate) fn take_marks(
         &self,
-        moved: &mut Vec<Arc<Attachment>>,
-        signals: &mut Signals,
+        moved: &mut Moved,
+        signals: &mut Option<Box<Signals>>,
         waker: Option<&Waker>,
     ) -> bool {
         let mut marks = self.marks.lock();
@@ -115,8 +119,10 @@ impl Inbox {
         } else {
             moved.append(&mut marks.moved);
         }
-        if let Some(newer) = marks.signals.take() {
-            signals.merge(*newer);
+        match (signals, marks.signals.take()) {
+            (Some(signals), Some(newer)) => signals.merge(*newer),
+            (signals, Some(newer)) => *signals = Some(newer),
+            (_, None) => {}
         }
         mem::take(&mut marks.closed)
     }
@@ -173,6 +179,10 @@ impl Signals {
     pub(crate) fn len(&self) -> usize {
         let cursors = self.own_reads.len() + self.reads.len() + self.deliveries.len();
         self.rows.len() + cursors + self.presence.len() + self.typing.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty() && !self.has_others_than_rows()
     }
 
     pub(crate) fn has_others_than_rows(&self) -> bool {

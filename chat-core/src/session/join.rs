@@ -116,7 +116,7 @@ impl Session {
         let me = self.inbox.user_id;
         for member in members {
             if member.user_id == me {
-                let own_reads = &mut self.signals.own_reads;
+                let own_reads = &mut self.signals().own_reads;
                 own_reads.insert(conversation, member.read_seq);
             } else if !apart {
                 let cursors = Cursors {
@@ -125,7 +125,7 @@ impl Session {
                     delivered: Some(member.delivered_seq),
                 };
                 let told = cursors.for_others();
-                self.signals
+                self.signals()
                     .note_cursors(conversation, member.user_id, told);
             }
         }

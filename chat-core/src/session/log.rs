@@ -127,7 +127,7 @@ impl Session {
         {
             self.leave(conversation);
             self.removed.insert(conversation);
-            self.signals.rows.mark(conversation, RowMark::Changed);
+            self.signals().rows.mark(conversation, RowMark::Changed);
         }
     }
 }

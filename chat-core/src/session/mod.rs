@@ -16,7 +16,7 @@ use crate::{
     engine::Engine,
     error::Error,
     frame::Frame,
-    inbox::{Inbox, Signals},
+    inbox::{Inbox, Moved, Signals},
     model::{ConversationId, SessionId, Settings, UserId},
     protocol::Signal,
     room::Attachment,
@@ -40,10 +40,11 @@ pub struct Session {
     watched: HashSet<UserId>,
     typing_in: HashSet<ConversationId>,
     /// Rooms to look into.
-    moved: Vec<Arc<Attachment>>,
+    moved: Moved,
     /// Rooms whose window does not reach back to the cursor.
     behind: VecDeque<Arc<Attachment>>,
-    signals: Signals,
+    /// Kept only while there are some: nearly always there are none.
+    signals: Option<Box<Signals>>,
     /// The rows that were told not long ago.
     rows_told: HashMap<ConversationId, ToldRow>,
     /// When the first of those rows is due that were looked at and held back.
@@ -90,9 +91,9 @@ impl Session {
             removed: HashSet::default(),
             watched: HashSet::default(),
             typing_in: HashSet::default(),
-            moved: Vec::new(),
+            moved: Moved::new(),
             behind: VecDeque::new(),
-            signals: Signals::default(),
+            signals: None,
             rows_told: HashMap::default(),
             rows_due: None,
             ready: Batch::default(),
@@ -137,6 +138,7 @@ impl Session {
                 Err(error) if self.ready.is_empty() => return Err(error),
                 Ok(None) | Err(_) => {}
             }
+            self.let_go_of_signals();
             if self.ready.is_empty() {
                 self.read_store().await?;
             }
@@ -172,6 +174,7 @@ impl Session {
         if rows_due && !must_ask {
             self.render_rows(LookedUp::nothing());
         }
+        self.let_go_of_signals();
         mem::swap(&mut self.ready, batch);
         let is_unfinished =
             must_ask || self.closed || !self.moved.is_empty() || !self.behind.is_empty();
@@ -194,13 +197,15 @@ impl Session {
     /// When something is to be told that waits for nothing but its time.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
-        self.rows_due.filter(|_| !self.signals.rows.is_empty())
+        let signals = self.signals.as_ref()?;
+        self.rows_due.filter(|_| !signals.rows.is_empty())
     }
 
     /// How many keys and rooms wait to be told.
     #[cfg(test)]
     pub(crate) fn held(&self) -> usize {
-        let marks = self.moved.len() + self.behind.len() + self.signals.len();
+        let marks =
+            self.moved.len() + self.behind.len() + self.signals.as_ref().map_or(0, |it| it.len());
         marks + self.inbox.held() + self.ready.len()
     }
 
@@ -210,15 +215,18 @@ impl Session {
     }
 
     fn render_signals(&mut self) {
-        if !self.signals.has_others_than_rows() {
+        let Some(signals) = &mut self.signals else {
+            return;
+        };
+        if !signals.has_others_than_rows() {
             return;
         }
-        let own = mem::take(&mut self.signals.own_reads).into_iter();
+        let own = mem::take(&mut signals.own_reads).into_iter();
         let me = self.inbox.user_id;
         let own = own.map(|(conversation, seq)| ((conversation, me), seq));
         let joined = &self.joined;
         let is_joined = |conversation: &ConversationId| joined.contains_key(conversation);
-        let reads = mem::take(&mut self.signals.reads).into_iter();
+        let reads = mem::take(&mut signals.reads).into_iter();
         let reads = reads.filter(|((conversation, _), _)| is_joined(conversation));
         for ((conversation_id, user_id), seq) in own.chain(reads) {
             self.ready.push(Frame::of_signal(&Signal::Read {
@@ -227,7 +235,7 @@ impl Session {
                 seq,
             }));
         }
-        let deliveries = mem::take(&mut self.signals.deliveries).into_iter();
+        let deliveries = mem::take(&mut signals.deliveries).into_iter();
         for ((conversation_id, user_id), seq) in
             deliveries.filter(|((conversation, _), _)| is_joined(conversation))
         {
@@ -237,11 +245,11 @@ impl Session {
                 seq,
             }));
         }
-        for (_, presence) in mem::take(&mut self.signals.presence) {
+        for (_, presence) in mem::take(&mut signals.presence) {
             self.ready
                 .push(Frame::of_signal(&Signal::Presence(presence)));
         }
-        for conversation_id in mem::take(&mut self.signals.typing) {
+        for conversation_id in mem::take(&mut signals.typing) {
             if self.joined.contains_key(&conversation_id) {
                 let user_ids = self.engine.typing.who(conversation_id);
                 self.ready.push(Frame::of_signal(&Signal::Typing {
@@ -250,6 +258,15 @@ impl Session {
                 }));
             }
         }
+    }
+
+    fn signals(&mut self) -> &mut Signals {
+        self.signals.get_or_insert_default()
+    }
+
+    /// All that was marked may have been told.
+    fn let_go_of_signals(&mut self) {
+        self.signals.take_if(|signals| signals.is_empty());
     }
 
     /// Sleeps until something is marked or a row that was held back is due.

@@ -73,7 +73,7 @@ impl Session {
             self.engine.presence.unwatch(user, &self.inbox);
         }
         let blockers = blockers.into_iter().map(hidden);
-        self.signals.presence.extend(
+        self.signals().presence.extend(
             snapshot
                 .into_iter()
                 .chain(blockers)

@@ -51,7 +51,9 @@ impl LookedUp {
 impl Session {
     /// Whether a row may be due: one was marked anew, or it is time for one that was held back.
     pub(super) fn are_rows_due(&self) -> bool {
-        let rows = &self.signals.rows;
+        let Some(rows) = self.signals.as_ref().map(|signals| &signals.rows) else {
+            return false;
+        };
         let is_time = || self.rows_due.is_none_or(|due| due <= Instant::now());
         !rows.is_empty() && (rows.is_news() || is_time())
     }
@@ -59,7 +61,7 @@ impl Session {
     /// Looks up the changed rows whose time has come, all with one look at the store. A row that is not there is gone.
     pub(super) async fn look_up_rows(&mut self) -> Result<LookedUp, Error> {
         let as_of = Instant::now();
-        let changed = self.signals.rows.iter().filter_map(|(id, mark)| {
+        let changed = self.marked_rows().filter_map(|(id, mark)| {
             let due = self.is_row_due(id, as_of) && !self.may_tell_known(id, mark);
             due.then_some(id)
         });
@@ -73,8 +75,12 @@ impl Session {
     /// Whether a row is due that the store has to be asked for.
     pub(super) fn must_look_up_rows(&self) -> bool {
         let now = Instant::now();
-        let mut rows = self.signals.rows.iter();
-        rows.any(|(id, mark)| self.is_row_due(id, now) && !self.may_tell_known(id, mark))
+        self.marked_rows()
+            .any(|(id, mark)| self.is_row_due(id, now) && !self.may_tell_known(id, mark))
+    }
+
+    fn marked_rows(&self) -> impl Iterator<Item = (ConversationId, &RowMark)> {
+        self.signals.iter().flat_map(|signals| signals.rows.iter())
     }
 
     fn is_row_due(&self, conversation: ConversationId, now: Instant) -> bool {
@@ -97,7 +103,7 @@ impl Session {
             .retain(|_, told| told.matters(looked_up.as_of));
         self.render_known_rows();
         for (conversation_id, row) in looked_up.rows {
-            self.signals.rows.remove(conversation_id);
+            self.signals().rows.remove(conversation_id);
             if let Some(row) = row {
                 self.tell_row(row, looked_up.as_of);
             } else if self.is_reading_the_end_of(conversation_id) {
@@ -111,14 +117,16 @@ impl Session {
                     }));
             }
         }
-        self.signals.rows.settle_news();
+        if let Some(signals) = &mut self.signals {
+            signals.rows.settle_news();
+        }
         self.rows_due = self.next_row_at();
     }
 
     /// Renders the rows whose time has come that were looked up for this session.
     fn render_known_rows(&mut self) {
         let now = Instant::now();
-        let known = self.signals.rows.iter().filter_map(|(id, mark)| {
+        let known = self.marked_rows().filter_map(|(id, mark)| {
             let due = self.is_row_due(id, now) && self.may_tell_known(id, mark);
             due.then_some(id)
         });
@@ -129,7 +137,7 @@ impl Session {
                 conversation,
                 me,
                 unread,
-            }) = self.signals.rows.remove(id)
+            }) = self.signals().rows.remove(id)
             {
                 let conversation = Arc::unwrap_or_clone(conversation);
                 let row = Row {
@@ -182,8 +190,8 @@ impl Session {
     fn next_row_at(&self) -> Option<Instant> {
         let now = Instant::now();
         let told = |id| self.rows_told.get(&id);
-        let rows = self.signals.rows.iter();
-        rows.map(|(id, _)| told(id).map_or(now, |told| told.next))
+        self.marked_rows()
+            .map(|(id, _)| told(id).map_or(now, |told| told.next))
             .min()
     }
 }

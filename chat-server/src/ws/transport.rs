@@ -56,7 +56,11 @@ impl Transport {
     /// Writes as much as is taken at once; [`io::ErrorKind::WouldBlock`] if that is nothing.
     pub(super) fn try_write(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => stream.try_write_vectored(pieces),
+            Self::Tcp(stream) => match pieces {
+                // The kernel has less to do for one piece than for a list of one.
+                [only] => stream.try_write(only),
+                pieces => stream.try_write_vectored(pieces),
+            },
             Self::Other(_) => {
                 // Nobody is woken: whoever has to wait calls `poll_write` and says who.
                 match self.poll_write(&mut Context::from_waker(Waker::noop()), pieces) {
