@@ -57,6 +57,7 @@ mod listener;
 mod metrics;
 mod server;
 mod state;
+mod stream;
 pub mod telemetry;
 mod ws;
 

@@ -9,6 +9,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
+use crate::stream::Stream;
+
 /// Connections that wait to be accepted: a restart brings everybody back at once.
 const BACKLOG: u32 = 4_096;
 /// A client that sends no request, or half a one, is given up after this long.
@@ -17,6 +19,7 @@ const MAX_HEADERS: usize = 64;
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// What the kernel holds of a socket that is read slowly; small, so that its progress can be seen.
 const SEND_BUFFER_BYTES: u32 = 64 * 1024;
+
 /// Listens at this address; what arrives waits until it is accepted.
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
@@ -88,7 +91,7 @@ async fn serve_connection(
         .header_read_timeout(HEADER_TIMEOUT)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Stream::Plain(stream)), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
