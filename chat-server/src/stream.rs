@@ -3,7 +3,7 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio::{
@@ -12,12 +12,13 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
+use crate::listener::wire;
+
 /// A connection of a client. HTTP is served on `TokioIo<Stream>` and nothing around it, so that whoever takes the connection over
 /// after an upgrade finds the socket itself.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Plain(TcpStream),
-    #[expect(dead_code, reason = "the listener speaks no TLS yet")]
     /// On the heap: it is twenty times as large, and most are behind a proxy that speaks TLS for them.
     Tls(Box<TlsStream<TcpStream>>),
 }
@@ -28,10 +29,14 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
+        let before = buffer.filled().len();
+        let read = match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
-        }
+        };
+        ready!(read)?;
+        wire::arrived(&buffer.filled()[before..]);
+        Poll::Ready(Ok(()))
     }
 }
 
