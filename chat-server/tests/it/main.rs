@@ -24,5 +24,6 @@ mod rest;
 mod slow;
 mod socket_examples;
 mod support;
+mod tls;
 mod users;
 mod ws;

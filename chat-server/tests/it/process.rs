@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::support::{PASSWORD, PATIENCE, open, sql, text};
 
-fn command() -> Command {
+pub fn command() -> Command {
     quiet(Command::new(env!("CARGO_BIN_EXE_chat-server")))
 }
 
@@ -78,14 +78,13 @@ impl Process {
     }
 
     fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    pub fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        let sent = Command::new("kill").args([signal, &pid]).status();
+        assert!(sent.unwrap().success());
     }
 }
 
@@ -96,7 +95,7 @@ impl Drop for Process {
     }
 }
 
-fn refused(output: &Output, hint: &str) {
+pub fn refused(output: &Output, hint: &str) {
     let line = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(output.status.code(), Some(2), "{line}");
     assert!(
