@@ -4,6 +4,8 @@ mod accept;
 mod connection;
 mod descriptors;
 mod pace;
+#[cfg(test)]
+mod tests;
 mod tls;
 pub(crate) mod wire;
 
