@@ -48,7 +48,8 @@ pub(super) async fn serve(tcp: TcpStream, peer: SocketAddr, site: Arc<Site>) {
     let opened = site.stopping.run_until_cancelled(open(tcp, &site)).await;
     let ended = match opened {
         None => return,
-        Some(Ok(stream)) => wire::watch(serve_http(stream, peer, &site)).await,
+        // On the heap, so that the task of whoever says nothing is small.
+        Some(Ok(stream)) => Box::pin(wire::watch(serve_http(stream, peer, &site))).await,
         Some(Err(unopened)) => {
             site.counters.unserved(unopened.counted_as());
             return tracing::debug!(error = %unopened, %peer, "a connection was given up");
@@ -92,11 +93,9 @@ async fn open(tcp: TcpStream, site: &Site) -> Result<Stream, Unopened> {
     let Some(certificates) = &site.tls else {
         return Ok(Stream::Plain(tcp));
     };
-    let handshake = timeout(
-        site.deadlines.handshake,
-        certificates.acceptor().accept(tcp),
-    );
-    let handshake = handshake.await.map_err(|_late| Unopened::SlowHandshake)?;
+    let handshake = Box::pin(certificates.acceptor().accept(tcp));
+    let handshake = timeout(site.deadlines.handshake, handshake).await;
+    let handshake = handshake.map_err(|_late| Unopened::SlowHandshake)?;
     let mut tls = Box::new(handshake.map_err(Unopened::Handshake)?);
     let first_byte = timeout(site.deadlines.first_byte, tls.fill_buf()).await;
     first_byte.map_err(|_silent| Unopened::Silent)??;
