@@ -102,11 +102,6 @@ impl Server {
             tracing::warn!("the rates are lifted: anybody can keep this server busy");
         }
         let certificates = config.tls.clone().map(Certificates::load).transpose()?;
-        if certificates.is_none() && !config.listen.ip().is_loopback() {
-            tracing::warn!(
-                "passwords and tokens arrive in the clear, unless something in front speaks TLS"
-            );
-        }
         let key = signing_key(&config)?;
         let database = config.database.open().await?;
         let accounts = Accounts::open(
@@ -144,6 +139,11 @@ impl Server {
             listener.local_addr(),
             metrics.as_ref().map(Listener::local_addr),
         );
+        if certificates.is_none() && !address.ip().is_loopback() {
+            tracing::warn!(
+                "passwords and tokens arrive in the clear, unless something in front speaks TLS"
+            );
+        }
         tracing::info!(%address, node = %chat.node_id(), "serving");
         if let Some(address) = metrics_address {
             tracing::info!(%address, "serving metrics");

@@ -80,10 +80,8 @@ mod unix {
                     self.0
                 }
             }
-            let Some(limit) = getrlimit(Resource::Nofile).current else {
-                return;
-            };
-            let limit = i32::try_from(limit).unwrap();
+            let limit = getrlimit(Resource::Nofile).current;
+            let limit = i32::try_from(limit.expect("descriptors are limited")).unwrap();
             let descriptors = Descriptors::new(16, &io::stderr());
             assert!(!descriptors.too_few_beside(&Numbered(limit - 17)));
             assert!(descriptors.too_few_beside(&Numbered(limit - 16)));
