@@ -17,6 +17,7 @@ use crate::{
     auth::Registration,
     database::{Database, PostgresUrl},
     limits,
+    listener::TlsFiles,
     telemetry::LogFormat,
 };
 
@@ -30,6 +31,8 @@ const METRICS_LISTEN: SocketAddr =
 pub struct Config {
     /// The address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The certificate, if TLS is to be spoken.
+    pub tls: Option<TlsFiles>,
     /// The address to serve metrics on, if they are to be served; port 0 takes a free one.
     pub metrics_listen: Option<SocketAddr>,
     /// Where everything is kept.
@@ -57,6 +60,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: LISTEN,
+            tls: None,
             metrics_listen: None,
             database: Database::Memory,
             jwt_key_file: None,
@@ -85,14 +89,21 @@ pub enum ConfigError {
 /// The chat server: REST and WebSocket on one port.
 ///
 /// Every setting is a flag, an environment variable and a key of the TOML file (the flag's name with `_`); the flag wins,
-/// then the variable, then the file. When it serves, it prints `listening on http://ADDR` to standard output; all else is
-/// logged to standard error. SIGTERM and SIGINT drain it; a second one stops it at once.
+/// then the variable, then the file. When it serves, it prints `listening on http://ADDR` (with TLS, `https://ADDR`) to standard
+/// output; all else is logged to standard error. SIGTERM and SIGINT drain it; a second one stops it at once. With TLS, SIGHUP has
+/// it read the certificate again.
 #[derive(Debug, Parser)]
 #[command(name = "chat-server", version, max_term_width = 110)]
 struct Flags {
     /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, env = "CHAT_LISTEN", value_name = "ADDR")]
     listen: Option<SocketAddr>,
+    /// Certificate chain (PEM) to speak TLS with; read again at SIGHUP [default: no TLS]
+    #[arg(long, env = "CHAT_TLS_CERT", value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// Private key (PEM) of the certificate; not readable by everybody
+    #[arg(long, env = "CHAT_TLS_KEY", value_name = "FILE")]
+    tls_key: Option<PathBuf>,
     /// Address to serve `/metrics` on, for Prometheus; `off` serves none [default: 127.0.0.1:9090]
     #[arg(long, env = "CHAT_METRICS_LISTEN", value_name = "ADDR|off")]
     metrics_listen: Option<MetricsListen>,
@@ -132,6 +143,8 @@ struct Flags {
 #[serde(deny_unknown_fields)]
 struct SettingsFile {
     listen: Option<SocketAddr>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
     metrics_listen: Option<MetricsListen>,
     database_url: Option<String>,
     jwt_key_file: Option<PathBuf>,
@@ -178,6 +191,10 @@ impl Config {
         }
         Ok(Self {
             listen: flags.listen.or(file.listen).unwrap_or(defaults.listen),
+            tls: tls(
+                flags.tls_cert.or(file.tls_cert),
+                flags.tls_key.or(file.tls_key),
+            )?,
             metrics_listen: metrics_listen(flags.metrics_listen.or(file.metrics_listen)),
             database: database(flags.database_url.or(file.database_url))?,
             jwt_key_file: flags.jwt_key_file.or(file.jwt_key_file),
@@ -226,6 +243,15 @@ fn metrics_listen(setting: Option<MetricsListen>) -> Option<SocketAddr> {
         None => Some(METRICS_LISTEN),
         Some(MetricsListen::At(address)) => Some(address),
         Some(MetricsListen::Off) => None,
+    }
+}
+
+fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<TlsFiles>, String> {
+    match (certificate, key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+        (Some(_), None) => Err("--tls-cert needs --tls-key too".to_owned()),
+        (None, Some(_)) => Err("--tls-key needs --tls-cert too".to_owned()),
     }
 }
 

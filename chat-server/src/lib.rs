@@ -57,6 +57,7 @@ mod listener;
 mod metrics;
 mod server;
 mod state;
+mod stream;
 pub mod telemetry;
 mod ws;
 
@@ -64,4 +65,5 @@ pub use api::{Api, Settings, router};
 pub use auth::{AuthError, Authenticate, Identity, Registration};
 pub use config::{Config, ConfigError};
 pub use database::{Database, DatabaseError, PostgresUrl};
+pub use listener::{TlsError, TlsFiles};
 pub use server::{Server, StartError};

@@ -6,7 +6,7 @@ use std::{io::Write, process::ExitCode};
 
 use anyhow::Context;
 use chat_server::{Config, ConfigError, Server, StartError, telemetry};
-use signals::StopSignals;
+use signals::{Renewals, StopSignals};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -36,10 +36,24 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn serve(config: Config) -> anyhow::Result<()> {
     let mut signals = StopSignals::listen().context("signals cannot be awaited")?;
+    let tls = config.tls.is_some();
     let server = Server::bind(config).await?;
-    let address = server.local_addr();
-    writeln!(std::io::stdout(), "listening on http://{address}").context("nobody is told")?;
-    signals.next().await;
+    writeln!(std::io::stdout(), "listening on {}", server.url()).context("nobody is told")?;
+    let mut renewals = if tls {
+        Renewals::listen().context("signals cannot be awaited")?
+    } else {
+        // A terminal that hangs up still ends the process.
+        Renewals::none()
+    };
+    loop {
+        tokio::select! {
+            () = signals.next() => break,
+            () = renewals.next() => match server.reload_certificate() {
+                Ok(()) => tracing::info!("the certificate was read again"),
+                Err(error) => tracing::error!(%error, "the old certificate stays"),
+            },
+        }
+    }
     tracing::info!("stopping: no new connections, then the open ones end");
     server.shutdown();
     tokio::select! {

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, path::Path, time::Duration};
 
 use axum::Router;
 use chat_core::Chat;
-use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
+use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -13,8 +13,15 @@ use crate::{
     auth::{Accounts, KeyError, SettingUp, SigningKey},
     database::Opened,
     http::{self, accounts::Desk},
-    limits, listener, metrics,
+    limits,
+    listener::{self, Certificates, Listener, TlsError},
+    metrics::{self, Connections},
 };
+
+/// Descriptors that clients leave to the database, to metrics and to whatever else must go on.
+const RESERVED_DESCRIPTORS: u64 = 16;
+/// Those that metrics leave in turn.
+const RESERVED_FROM_METRICS: u64 = 8;
 
 /// Requests and sockets get this long to end; then they are dropped.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -48,6 +55,9 @@ pub enum StartError {
     /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// TLS cannot be spoken.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The key for access tokens cannot be used.
     #[error("{0}")]
     Key(String),
@@ -79,6 +89,7 @@ impl From<SettingUp> for StartError {
 pub struct Server {
     address: SocketAddr,
     metrics_address: Option<SocketAddr>,
+    certificates: Option<Certificates>,
     chat: Chat,
     stopping: CancellationToken,
     serving: JoinHandle<()>,
@@ -90,6 +101,7 @@ impl Server {
         if config.limits.sends_per_second == limits::UNLIMITED {
             tracing::warn!("the rates are lifted: anybody can keep this server busy");
         }
+        let certificates = config.tls.clone().map(Certificates::load).transpose()?;
         let key = signing_key(&config)?;
         let database = config.database.open().await?;
         let accounts = Accounts::open(
@@ -111,18 +123,27 @@ impl Server {
             authentication_timeout: config.authentication_timeout,
         };
         let api = Api::new(chat.clone(), accounts.clone(), settings);
-        let (listener, address) = listen(config.listen).map_err(|source| StartError::Listen {
+        let counted = api.state().metrics.connections.clone();
+        let listening = Listener::bind(
+            config.listen,
+            certificates.clone(),
+            RESERVED_DESCRIPTORS,
+            counted,
+        );
+        let listener = listening.map_err(|source| StartError::Listen {
             address: config.listen,
             source,
         })?;
-        let metrics = match config.metrics_listen {
-            Some(address) => {
-                let listening = listen(address);
-                Some(listening.map_err(|source| StartError::MetricsListen { address, source })?)
-            }
-            None => None,
-        };
-        let (metrics, metrics_address) = metrics.unzip();
+        let metrics = config.metrics_listen.map(listen_for_metrics).transpose()?;
+        let (address, metrics_address) = (
+            listener.local_addr(),
+            metrics.as_ref().map(Listener::local_addr),
+        );
+        if certificates.is_none() && !address.ip().is_loopback() {
+            tracing::warn!(
+                "passwords and tokens arrive in the clear, unless something in front speaks TLS"
+            );
+        }
         tracing::info!(%address, node = %chat.node_id(), "serving");
         if let Some(address) = metrics_address {
             tracing::info!(%address, "serving metrics");
@@ -139,6 +160,7 @@ impl Server {
         Ok(Self {
             address,
             metrics_address,
+            certificates,
             chat,
             stopping,
             serving: tokio::spawn(running.serve(listener, metrics)),
@@ -149,6 +171,24 @@ impl Server {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The URL that it serves at.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = match self.certificates {
+            Some(_) => "https",
+            None => "http",
+        };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// Reads the files of the certificate again, for connections from now on. If they cannot be used, the old certificate stays.
+    /// Without TLS there is nothing to read.
+    pub fn reload_certificate(&self) -> Result<(), TlsError> {
+        self.certificates
+            .as_ref()
+            .map_or(Ok(()), Certificates::reload)
     }
 
     /// Where it serves metrics, if it does.
@@ -209,10 +249,10 @@ fn routes(api: &Api, accounts: Accounts) -> serde_json::Result<Router> {
     Ok(http::finish(routes, &state))
 }
 
-fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let listener = listener::listen(address)?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
+fn listen_for_metrics(address: SocketAddr) -> Result<Listener, StartError> {
+    let uncounted = Connections::default();
+    Listener::bind(address, None, RESERVED_FROM_METRICS, uncounted)
+        .map_err(|source| StartError::MetricsListen { address, source })
 }
 
 /// What the serving task owns.
@@ -227,7 +267,7 @@ struct Running {
 
 impl Running {
     /// Metrics are served until all else has ended: a drain is a thing to be watched.
-    async fn serve(self, listener: TcpListener, metrics: Option<TcpListener>) {
+    async fn serve(self, listener: Listener, metrics: Option<Listener>) {
         let drained = CancellationToken::new();
         let scraped = serve_metrics(metrics, self.api.clone(), drained.clone());
         let served = async {
@@ -238,7 +278,7 @@ impl Running {
         tracing::info!("stopped");
     }
 
-    async fn serve_clients(self, listener: TcpListener) {
+    async fn serve_clients(self, listener: Listener) {
         let connections = TaskTracker::new();
         let given_up = CancellationToken::new();
         let (accounts, stopping) = (self.accounts.clone(), self.stopping.clone());
@@ -270,7 +310,7 @@ impl Running {
     }
 }
 
-async fn serve_metrics(listener: Option<TcpListener>, api: Api, stopping: CancellationToken) {
+async fn serve_metrics(listener: Option<Listener>, api: Api, stopping: CancellationToken) {
     let Some(listener) = listener else {
         return;
     };

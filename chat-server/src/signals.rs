@@ -1,4 +1,4 @@
-//! The signals that ask this process to stop.
+//! The signals that ask this process to stop, or to read its certificate again.
 
 use std::io;
 
@@ -43,5 +43,46 @@ impl StopSignals {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending().await
         }
+    }
+}
+
+/// Asks to read again what has been renewed.
+#[derive(Debug)]
+pub(crate) struct Renewals {
+    #[cfg(unix)]
+    hangup: Option<tokio::signal::unix::Signal>,
+}
+
+impl Renewals {
+    /// From here on, SIGHUP no longer ends the process.
+    #[cfg(unix)]
+    pub(crate) fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let hangup = Some(signal(SignalKind::hangup())?);
+        Ok(Self { hangup })
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Never asks.
+    pub(crate) fn none() -> Self {
+        Self {
+            #[cfg(unix)]
+            hangup: None,
+        }
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(hangup) = &mut self.hangup
+            && hangup.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending::<()>().await;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header, redirect};
+use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode, Url, header, redirect};
 use serde::de::DeserializeOwned;
 
 use super::ClientError;
@@ -22,7 +22,14 @@ pub(super) struct Http {
 
 impl Http {
     pub(super) fn new(server: &str) -> Result<Self, ClientError> {
+        Self::trusting(server, &[])
+    }
+
+    /// Trusts these authorities too, given in PEM.
+    pub(super) fn trusting(server: &str, authorities: &[u8]) -> Result<Self, ClientError> {
         let base = parse_address(server)?;
+        let authorities = Certificate::from_pem_bundle(authorities)
+            .map_err(|error| ClientError::Address(error.to_string()))?;
         let client = reqwest::Client::builder()
             .user_agent(concat!("chat-core/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
@@ -30,6 +37,7 @@ impl Http {
             .tcp_nodelay(true)
             // The socket needs it, whatever else the server would speak.
             .http1_only()
+            .tls_certs_merge(authorities)
             .build()
             .map_err(|error| ClientError::Address(error.to_string()))?;
         Ok(Self { client, base })

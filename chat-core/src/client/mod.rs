@@ -125,10 +125,18 @@ impl Client {
     /// A client that is not signed in. `server` is `http://host:port` or `https://…`, with or without a path prefix;
     /// anything else is [`ClientError::Address`].
     pub fn new(server: &str) -> Result<Self, ClientError> {
-        Ok(Self(Arc::new(Inner {
-            http: Http::new(server)?,
-            sign_in: Arc::new(SignIn::new()),
-        })))
+        Ok(Self::of(Http::new(server)?))
+    }
+
+    /// The same for a server whose certificate only these authorities vouch for, given in PEM. Those of the system are
+    /// trusted as well.
+    pub fn trusting(server: &str, authorities: &[u8]) -> Result<Self, ClientError> {
+        Ok(Self::of(Http::trusting(server, authorities)?))
+    }
+
+    fn of(http: Http) -> Self {
+        let sign_in = Arc::new(SignIn::new());
+        Self(Arc::new(Inner { http, sign_in }))
     }
 
     /// The present refresh token and each later one: the application stores it whenever it changes, so that

@@ -127,6 +127,20 @@ impl IntoResponse for ApiError {
     }
 }
 
+/// Marks a request whose length is told in two ways.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ContradictoryLength;
+
+/// Why a request is not looked at any further.
+fn ill_formed(request: &Request) -> Option<&'static str> {
+    if request.version() == Version::HTTP_11 && !request.headers().contains_key(header::HOST) {
+        return Some("a request names its Host");
+    }
+    let contradictory = request.extensions().get::<ContradictoryLength>();
+    contradictory
+        .map(|_| "a request has one Content-Length, or one Transfer-Encoding, and not both")
+}
+
 /// Wraps every request: gives it an id and a log span, counts it, and gives every answer the headers and the form it must
 /// have.
 pub(crate) async fn envelope(
@@ -140,12 +154,10 @@ pub(crate) async fn envelope(
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map(MatchedPath::as_str);
     let span = request_span(request_id, &method, route);
-    let mut response =
-        if request.version() == Version::HTTP_11 && !request.headers().contains_key(header::HOST) {
-            ApiError::new(ErrorCode::Malformed, "a request names its Host").into_response()
-        } else {
-            next.run(request).instrument(span.clone()).await
-        };
+    let mut response = match ill_formed(&request) {
+        Some(why) => ApiError::new(ErrorCode::Malformed, why).into_response(),
+        None => next.run(request).instrument(span.clone()).await,
+    };
     let status = response.status();
     span.record("status", status.as_u16());
     span.in_scope(|| {

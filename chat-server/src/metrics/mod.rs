@@ -1,5 +1,6 @@
 //! What an operator asks of a running server, counted and rendered for Prometheus.
 
+mod connections;
 mod engine;
 mod exposition;
 mod listener;
@@ -21,7 +22,10 @@ use prometheus_client::{
 };
 
 use self::engine::EngineCollector;
-pub(crate) use self::listener::routes;
+pub(crate) use self::{
+    connections::{Connections, Unserved},
+    listener::routes,
+};
 
 /// Upper bounds in seconds; what takes longer is counted beyond them.
 const REQUEST_SECONDS: [f64; 12] = [
@@ -76,6 +80,7 @@ pub(crate) struct Metrics {
     request_seconds: Family<Route, Histogram, fn() -> Histogram>,
     refusals: Family<Refusal, Counter>,
     rate_limited: Family<Kind, Counter>,
+    pub(crate) connections: Connections,
     sockets_open: Gauge,
     sockets_opened: Counter,
     sockets_closed: Family<How, Counter>,
@@ -93,6 +98,7 @@ impl Metrics {
             request_seconds: Family::new_with_constructor(|| Histogram::new(REQUEST_SECONDS)),
             refusals: Family::default(),
             rate_limited: Family::default(),
+            connections: Connections::default(),
             sockets_open: Gauge::default(),
             sockets_opened: Counter::default(),
             sockets_closed: Family::default(),
@@ -108,6 +114,7 @@ impl Metrics {
 
     fn registered(mut self, chat: Chat) -> Self {
         let registry = &mut self.registry;
+        self.connections.register(registry);
         registry.register(
             "chat_http_requests",
             "Requests that were answered, by route pattern, method and status",

@@ -12,7 +12,7 @@ use crate::{
     support::{Client, PASSWORD, Person, Running, open, start_with},
 };
 
-/// These take another server to meet, or an application that fails: `mount` and `hostile` do.
+/// These take another server to meet, or an application that fails: `mount` and `deadlines` do.
 const ELSEWHERE: [ErrorCode; 5] = [
     ErrorCode::Refused,
     ErrorCode::Unavailable,

@@ -1,8 +1,6 @@
 //! Requests that no client of ours would send: each has its answer, and the server goes on.
 
-use std::time::Duration;
-
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -13,7 +11,7 @@ use uuid::Uuid;
 use crate::support::{PATIENCE, Running, start};
 
 /// Sends these bytes and reads until the server closes; requests say `Connection: close`.
-async fn exchange(running: &Running, bytes: &[u8]) -> String {
+pub async fn exchange(running: &Running, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(running.server.local_addr())
         .await
         .unwrap();
@@ -109,74 +107,161 @@ async fn a_body_that_cannot_be_read_is_refused_by_what_is_wrong_with_it() {
     ana.say(&group, "still here").await;
 }
 
-#[tokio::test]
-async fn a_head_that_cannot_be_read_costs_a_connection_and_no_more() {
-    let running = start().await;
-    let many_headers: Vec<String> = (0..200).map(|n| format!("x-{n}: y\r\n")).collect();
-    let many_headers = many_headers.concat();
-    let cases = [
-        ("no Host", "GET /healthz HTTP/1.1\r\nconnection: close\r\n\r\n".to_owned(), "400"),
-        (
-            "two lengths",
-            "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}".to_owned(),
-            "400",
-        ),
-        ("200 headers", format!("GET /healthz HTTP/1.1\r\nhost: x\r\n{many_headers}\r\n"), "431"),
-        (
-            "a huge header",
-            format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "y".repeat(600_000)),
-            "431",
-        ),
-        ("no HTTP", "\u{16}\u{3}\u{1} hello\r\n\r\n".to_owned(), "400"),
-    ];
-    for (what, bytes, status) in cases {
-        let answer = exchange(&running, bytes.as_bytes()).await;
-        assert!(
-            answer.starts_with(&format!("HTTP/1.1 {status} ")),
-            "{what}: {answer}"
-        );
+/// A request with nothing in its head but this.
+fn head(line: &str, headers: &str) -> Vec<u8> {
+    format!("{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n").into_bytes()
+}
+
+/// Each of these gets an answer of this status; from those that were read at all, a problem.
+async fn refused(running: &Running, cases: Vec<(&str, Vec<u8>)>, status: &str) {
+    for (what, bytes) in cases {
+        let answer = exchange(running, &bytes).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        let expected = format!("HTTP/1.1 {status} ");
+        assert!(head.starts_with(&expected), "{what}: {answer}");
+        if !body.is_empty() {
+            assert!(head.contains("application/problem+json"), "{what}: {head}");
+            let problem: Value = serde_json::from_str(body).unwrap();
+            assert_eq!(problem["status"].to_string(), status, "{what}: {body}");
+        }
     }
     running.person("ana").await;
 }
 
 #[tokio::test]
-async fn a_client_that_never_finishes_is_given_up() {
+async fn a_head_that_cannot_be_read_costs_a_connection_and_no_more() {
     let running = start().await;
-    let begun = "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{";
-    for (what, bytes, expected) in [
-        ("silence", "", ""),
-        ("half a head", "GET /healthz HTT", ""),
-        ("half a body", begun, "HTTP/1.1 408 "),
+    let with = |headers: &str| head("GET /healthz", headers);
+    let cases = vec![
+        (
+            "no Host",
+            b"GET /healthz HTTP/1.1\r\nconnection: close\r\n\r\n".to_vec(),
+        ),
+        (
+            "two lengths",
+            with("content-length: 1\r\ncontent-length: 2\r\n"),
+        ),
+        (
+            "one twice",
+            with("content-length: 1\r\ncontent-length: 1\r\n"),
+        ),
+        ("no length", with("content-length: +1\r\n")),
+        ("no end", with("transfer-encoding: chunked, gzip\r\n")),
+        ("a fold", with("x: y\r\n z\r\n")),
+        ("no HTTP", b"\x16\x03\x01 hello\r\n\r\n".to_vec()),
+    ];
+    refused(&running, cases, "400").await;
+}
+
+#[tokio::test]
+async fn a_head_may_be_large_but_not_too_large() {
+    let running = start().await;
+    let many = |count: usize| {
+        let headers: Vec<String> = (0..count).map(|n| format!("x-{n}: y\r\n")).collect();
+        head("GET /healthz", &headers.concat())
+    };
+    let long = |length: usize| head("GET /healthz", &format!("x: {}\r\n", "y".repeat(length)));
+    let target = |length: usize| head(&format!("GET /{}", "x".repeat(length)), "");
+    let cases = vec![
+        ("65 headers", many(63)),
+        ("200 headers", many(200)),
+        ("17 KB", long(17_000)),
+        ("600 KB", long(600_000)),
+        ("a target of 17 KB", target(17_000)),
+    ];
+    refused(&running, cases, "431").await;
+    for (what, bytes, status) in [
+        ("64 headers", many(62), "200"),
+        ("15 KB", long(15_000), "200"),
+        ("a target of 15 KB", target(15_000), "404"),
     ] {
-        let mut stream = TcpStream::connect(running.server.local_addr())
-            .await
-            .unwrap();
-        stream.write_all(bytes.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        let mut reading = Box::pin(stream.read_to_end(&mut answer));
-        // One request that is answered after those bytes were sent, so that the server has seen them.
-        tokio::select! {
-            _ = &mut reading => panic!("{what}: given up at once"),
-            alive = running.request(reqwest::Method::GET, "/healthz", None) => {
-                assert_eq!(alive.body, json!({"status": "ok"}));
-            }
-        }
-        time::pause();
-        time::advance(Duration::from_secs(11)).await;
-        time::resume();
-        let ended = time::timeout(PATIENCE, reading).await;
-        assert!(ended.is_ok(), "{what}");
-        let answer = String::from_utf8(answer).unwrap();
-        assert!(answer.starts_with(expected), "{what}: {answer}");
-        if let Some((_, body)) = answer
-            .split_once("\r\n\r\n")
-            .filter(|(_, body)| !body.is_empty())
-        {
-            let problem: Value = serde_json::from_str(body).unwrap();
-            assert_eq!(
-                (&problem["code"], &problem["retryable"]),
-                (&json!("timeout"), &json!(true))
-            );
-        }
+        let answer = exchange(&running, &bytes).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{what}: {answer}"
+        );
     }
+}
+
+#[tokio::test]
+async fn what_is_not_offered_is_told_from_what_is_not_there() {
+    let running = start().await;
+    let methods = ["TRACE", "CONNECT", "BREW"].map(|method| {
+        let line = format!("{method} /healthz");
+        (method, head(&line, ""))
+    });
+    refused(&running, methods.into(), "405").await;
+    let running = start().await;
+    let paths = [
+        "/api/%2e%2e/healthz",
+        "/healthz%00",
+        "//healthz",
+        "/healthz/",
+        "/%",
+    ];
+    let paths = paths.map(|path| (path, head(&format!("GET {path}"), "")));
+    refused(&running, paths.into(), "404").await;
+}
+
+#[tokio::test]
+async fn a_request_whose_end_is_told_in_two_ways_is_the_last_one_of_its_connection() {
+    let running = start().await;
+    let chunks = "5\r\nhello\r\n0\r\n\r\n";
+    let first = "GET /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}";
+    let last = "GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n";
+    for (what, lines) in [
+        (
+            "length first",
+            "content-length: 5\r\ntransfer-encoding: chunked\r\n",
+        ),
+        (
+            "encoding first",
+            "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        ),
+        (
+            "apart",
+            "content-length: 5\r\nx: y\r\ntransfer-encoding: chunked\r\n",
+        ),
+        ("twice", "content-length: 5\r\ncontent-length: 5\r\n"),
+    ] {
+        let odd = format!(
+            "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{lines}\r\n{chunks}"
+        );
+        let answer = exchange(&running, format!("{first}{odd}{last}").as_bytes()).await;
+        let answers: Vec<&str> = answer.split("HTTP/1.1 ").skip(1).collect();
+        assert_eq!(answers.len(), 2, "{what}: {answer}");
+        assert!(answers[0].starts_with("200 "), "{what}: {answer}");
+        assert!(answers[1].starts_with("400 "), "{what}: {answer}");
+        assert!(
+            answers[1].contains("\r\nconnection: close\r\n"),
+            "{what}: {answer}"
+        );
+        assert!(
+            answers[1].contains("\"code\":\"malformed\""),
+            "{what}: {answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_in_chunks_is_read_like_any_other() {
+    let running = start().await;
+    let body = r#"{"username":"ana","password":"correct horse battery"}"#;
+    let (front, back) = body.split_at(10);
+    let chunks = format!(
+        "{:x}\r\n{front}\r\n{:x}\r\n{back}\r\n0\r\n\r\n",
+        front.len(),
+        back.len()
+    );
+    let request = format!(
+        "POST /api/v1/auth/register HTTP/1.1\r\nhost: x\r\n{JSON}\r\ntransfer-encoding: chunked\r\n\r\n{chunks}"
+    );
+    let answer = exchange(&running, request.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    let endless = format!("10000\r\n{}\r\n", "x".repeat(0x1_0000)).repeat(3);
+    let request = format!(
+        "POST /api/v1/auth/register HTTP/1.1\r\nhost: x\r\n{JSON}\r\ntransfer-encoding: chunked\r\n\r\n{endless}"
+    );
+    let answer = exchange(&running, request.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
 }

@@ -8,6 +8,9 @@ mod chatting;
 mod client;
 mod contract;
 mod crash;
+mod deadlines;
+#[cfg(target_os = "linux")]
+mod descriptors;
 mod errors;
 mod hostile;
 mod limits;
@@ -21,5 +24,6 @@ mod rest;
 mod slow;
 mod socket_examples;
 mod support;
+mod tls;
 mod users;
 mod ws;

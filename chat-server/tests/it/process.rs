@@ -19,8 +19,19 @@ use uuid::Uuid;
 
 use crate::support::{PASSWORD, PATIENCE, open, sql, text};
 
-fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chat-server"));
+pub fn command() -> Command {
+    quiet(Command::new(env!("CARGO_BIN_EXE_chat-server")))
+}
+
+/// The program, with as many descriptors as this and no more.
+pub fn command_with_descriptors(most: u32) -> Command {
+    let mut command = Command::new("sh");
+    let limited = format!("ulimit -n {most} && exec \"$0\" \"$@\"");
+    command.args(["-c", &limited, env!("CARGO_BIN_EXE_chat-server")]);
+    quiet(command)
+}
+
+fn quiet(mut command: Command) -> Command {
     command
         .env_clear()
         .env("CHAT_LOG", "warn")
@@ -39,7 +50,7 @@ impl Process {
         Self::start_as(command(), directory, listen)
     }
 
-    fn start_as(mut command: Command, directory: &Path, listen: &str) -> Self {
+    pub fn start_as(mut command: Command, directory: &Path, listen: &str) -> Self {
         let url = format!("sqlite:{}", directory.join("chat.db").display());
         let mut child = command
             .args([
@@ -67,14 +78,13 @@ impl Process {
     }
 
     fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    pub fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        let sent = Command::new("kill").args([signal, &pid]).status();
+        assert!(sent.unwrap().success());
     }
 }
 
@@ -85,7 +95,7 @@ impl Drop for Process {
     }
 }
 
-fn refused(output: &Output, hint: &str) {
+pub fn refused(output: &Output, hint: &str) {
     let line = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(output.status.code(), Some(2), "{line}");
     assert!(
@@ -212,7 +222,7 @@ async fn a_second_signal_does_not_wait_for_anybody() {
     assert_eq!(status.unwrap().unwrap().code(), Some(1));
 }
 
-async fn register(http: &reqwest::Client, base: &str, username: &str) -> Value {
+pub async fn register(http: &reqwest::Client, base: &str, username: &str) -> Value {
     let body = json!({"username": username, "password": PASSWORD});
     let answer = http
         .post(format!("{base}/auth/register"))
@@ -224,7 +234,7 @@ async fn register(http: &reqwest::Client, base: &str, username: &str) -> Value {
     answer.json().await.unwrap()
 }
 
-async fn new_group(http: &reqwest::Client, base: &str, token: &str) -> String {
+pub async fn new_group(http: &reqwest::Client, base: &str, token: &str) -> String {
     let body = json!({"title": "Crash", "member_ids": []});
     let request = http
         .post(format!("{base}/conversations"))

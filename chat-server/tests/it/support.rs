@@ -86,7 +86,7 @@ pub async fn start_configured(config: Config, dir: TempDir) -> Running {
 
 impl Running {
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.server.local_addr())
+        format!("{}{path}", self.server.url())
     }
 
     pub fn key_file(&self) -> std::path::PathBuf {
