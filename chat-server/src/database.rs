@@ -7,7 +7,7 @@ use std::{
 
 use chat_core::{
     Builder,
-    store::{PostgresStore, SqliteStore, StoreError, postgres, sqlite},
+    store::{MemoryStore, PostgresStore, SqliteStore, StoreError, postgres, sqlite},
 };
 
 /// Where everything is kept.
@@ -63,6 +63,11 @@ pub enum DatabaseError {
 /// A database that is open.
 #[derive(Clone, Debug)]
 pub(crate) enum Opened {
+    /// Accounts are in SQL everywhere; conversations that nobody keeps need none.
+    Memory {
+        accounts: SqliteStore,
+        conversations: MemoryStore,
+    },
     Sqlite(SqliteStore),
     Postgres(PostgresStore),
 }
@@ -70,7 +75,10 @@ pub(crate) enum Opened {
 impl Database {
     pub(crate) async fn open(&self) -> Result<Opened, DatabaseError> {
         Ok(match self {
-            Self::Memory => Opened::Sqlite(SqliteStore::in_memory().await?),
+            Self::Memory => Opened::Memory {
+                accounts: SqliteStore::in_memory().await?,
+                conversations: MemoryStore::default(),
+            },
             Self::Sqlite(path) => {
                 make_private(path).map_err(|source| DatabaseError::Create {
                     path: path.clone(),
@@ -90,6 +98,7 @@ impl Opened {
     /// Lets an engine keep its conversations here.
     pub(crate) fn store_of(&self, chat: Builder) -> Builder {
         match self {
+            Self::Memory { conversations, .. } => chat.store(conversations.clone()),
             Self::Sqlite(store) => chat.store(store.clone()),
             Self::Postgres(store) => chat.store(store.clone()),
         }
@@ -97,6 +106,7 @@ impl Opened {
 
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
         match self {
+            Self::Memory { accounts, .. } => accounts.close().await,
             Self::Sqlite(store) => store.close().await,
             Self::Postgres(store) => {
                 store.close().await;

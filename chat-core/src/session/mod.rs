@@ -29,27 +29,28 @@ use crate::{
 /// [`close`](Session::close) is a goodbye.
 #[derive(Debug)]
 pub struct Session {
-    id: SessionId,
+    // What each delivery looks at comes first, so that it lies together in memory.
+    inbox: Arc<Inbox>,
+    engine: Arc<Engine>,
     /// Which of the sessions this node has had.
     number: usize,
-    engine: Arc<Engine>,
-    inbox: Arc<Inbox>,
+    /// Kept only while there are some: nearly always there are none.
+    signals: Option<Box<Signals>>,
+    /// Rooms to look into.
+    moved: Moved,
+    ready: Batch,
+    /// Rooms whose window does not reach back to the cursor.
+    behind: VecDeque<Arc<Attachment>>,
+    /// When the first of those rows is due that were looked at and held back.
+    rows_due: Option<Instant>,
+    id: SessionId,
     joined: HashMap<ConversationId, Arc<Attachment>>,
     /// Conversations that this session no longer follows because of a removal, and has not been told of.
     removed: HashSet<ConversationId>,
     watched: HashSet<UserId>,
     typing_in: HashSet<ConversationId>,
-    /// Rooms to look into.
-    moved: Moved,
-    /// Rooms whose window does not reach back to the cursor.
-    behind: VecDeque<Arc<Attachment>>,
-    /// Kept only while there are some: nearly always there are none.
-    signals: Option<Box<Signals>>,
     /// The rows that were told not long ago.
     rows_told: HashMap<ConversationId, ToldRow>,
-    /// When the first of those rows is due that were looked at and held back.
-    rows_due: Option<Instant>,
-    ready: Batch,
     /// Nobody sits at this device.
     idle: bool,
     closed: bool,

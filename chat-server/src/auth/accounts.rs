@@ -120,7 +120,10 @@ impl Accounts {
         access_token_lifetime: Duration,
     ) -> Result<Self, SettingUp> {
         let store = match database {
-            Opened::Sqlite(store) => AccountStore::in_sqlite(store).await?,
+            Opened::Memory {
+                accounts: store, ..
+            }
+            | Opened::Sqlite(store) => AccountStore::in_sqlite(store).await?,
             Opened::Postgres(store) => AccountStore::in_postgres(store).await?,
         };
         let keep = access_token_lifetime + 2 * LEEWAY;
