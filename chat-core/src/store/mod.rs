@@ -15,6 +15,8 @@ mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod recent;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod remainder;
 mod search;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
