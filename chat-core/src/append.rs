@@ -13,6 +13,7 @@ use crate::{
     bus::{AnyBus, Cursors, Envelope, Notice},
     error::Error,
     hub::Hub,
+    indexer::Indexer,
     limits::Limits,
     model::{Change, ConversationId, Entry, NodeId, UserId},
     stats::Counters,
@@ -51,6 +52,7 @@ pub(crate) struct Committer {
     pub(crate) policy: AnyPolicy,
     pub(crate) limits: Arc<Limits>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) indexer: Arc<Indexer>,
 }
 
 impl Appender {
@@ -129,6 +131,7 @@ impl Committer {
                 }
                 Err(error) => self.fail(&writes, askers, error),
             }
+            self.indexer.call();
         }
     }
 

@@ -14,6 +14,7 @@ use crate::{
     error::Error,
     herald::Herald,
     hub::Hub,
+    indexer::Indexer,
     limits::Limits,
     model::NodeId,
     presence::Presences,
@@ -84,6 +85,7 @@ impl Builder {
         let epoch = store.epoch().await?;
 
         let herald = Arc::<Herald>::default();
+        let indexer = Arc::<Indexer>::default();
         let counters = Arc::<Counters>::default();
         let typing = Arc::new(Typing::new(Arc::clone(&limits)));
         let hub = Arc::new(Hub::new(
@@ -103,6 +105,7 @@ impl Builder {
             policy: policy.clone(),
             limits: Arc::clone(&limits),
             counters: Arc::clone(&counters),
+            indexer: Arc::clone(&indexer),
         };
         let engine = Arc::new(Engine {
             node,
@@ -132,6 +135,10 @@ impl Builder {
         engine.tasks.spawn(async move { hub.run_rows(stop).await });
         let stop = engine.stop.clone();
         engine.tasks.spawn(async move { herald.run(stop).await });
+        let (store, stop) = (engine.store.clone(), engine.stop.clone());
+        engine
+            .tasks
+            .spawn(async move { indexer.run(store, stop).await });
         engine
             .tasks
             .spawn(engine::listen_to_bus(Arc::downgrade(&engine)));

@@ -85,6 +85,7 @@ mod frame;
 mod herald;
 mod hub;
 mod inbox;
+mod indexer;
 mod limits;
 mod mention;
 pub mod model;

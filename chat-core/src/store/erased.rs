@@ -111,6 +111,7 @@ erased! { 'a;
     MessageLog::search(
         user: UserId, search: &'a Search, after: Option<MessageId>, limit: usize
     ) -> Vec<Message>;
+    MessageLog::index() -> bool;
     ConversationStore::direct(user: UserId, peer: UserId, at: Timestamp) -> (ConversationId, bool);
     ConversationStore::membership(conversation: ConversationId, user: UserId) -> Option<Membership>;
     ConversationStore::member_ids(conversation: ConversationId) -> Option<(Seq, Vec<UserId>)>;

@@ -15,6 +15,8 @@ mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod recent;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod remainder;
 mod search;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -174,6 +176,17 @@ pub trait MessageLog: Send + Sync + 'static {
         after: Option<MessageId>,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Message>, StoreError>> + Send;
+
+    /// Indexes some of the messages that are not indexed yet; whether there may be more.
+    ///
+    /// For stores that leave it until after the commit: the engine asks them a moment later, and once when it starts, until
+    /// nothing is left. [`search`](Self::search) does not depend on it: whatever was acknowledged is found, as it is then,
+    /// whether it is indexed or not. Each call does a bounded amount of work, in transactions of its own. Broken off or
+    /// repeated, by any number of callers and nodes at once, it changes nothing that could be noticed. As provided, it does
+    /// nothing: everything is indexed when it is committed.
+    fn index(&self) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        async { Ok(false) }
+    }
 }
 
 /// What is searched for.

@@ -142,24 +142,31 @@ async fn a_newer_schema_is_refused() {
     );
 }
 
+async fn migrate(connection: &mut PgConnection, versions: usize) {
+    let migrations = [
+        (
+            "log",
+            include_str!("../../src/store/postgres/migrations/0001_log.sql"),
+        ),
+        (
+            "changing messages",
+            include_str!("../../src/store/postgres/migrations/0002_changing_messages.sql"),
+        ),
+    ];
+    let migrations = migrations.iter().zip(1..).map(|((name, sql), version)| {
+        let sql = sql.into_sql_str();
+        Migration::new(version, (*name).into(), MigrationType::Simple, sql, false)
+    });
+    let mut migrator = Migrator::with_migrations(migrations.take(versions).collect());
+    migrator.dangerous_set_table_name("chat_migrations");
+    migrator.run_direct(None, connection, false).await.unwrap();
+}
+
 /// A database as the first version of this library made it: a direct conversation, and a group with a long log.
 async fn old_database(me: UserId, peer: UserId) -> (String, ConversationId) {
-    const LOG: &str = include_str!("../../src/store/postgres/migrations/0001_log.sql");
     let url = new_database().await;
     let mut connection = PgConnection::connect(&url).await.unwrap();
-    let log = Migration::new(
-        1,
-        "log".into(),
-        MigrationType::Simple,
-        LOG.into_sql_str(),
-        false,
-    );
-    let mut migrator = Migrator::with_migrations(vec![log]);
-    migrator.dangerous_set_table_name("chat_migrations");
-    migrator
-        .run_direct(None, &mut connection, false)
-        .await
-        .unwrap();
+    migrate(&mut connection, 1).await;
     let group = ConversationId::new();
     for content in [
         "INSERT INTO chat_conversations
@@ -220,26 +227,130 @@ async fn an_older_database_keeps_everything_and_can_be_searched() {
     assert_eq!((changed.reactions.len(), changed.changed_seq), (1, 5_003));
 }
 
+/// Words were part of the log once, and not yet those of all messages when it was left.
 #[tokio::test]
-async fn making_an_older_database_searchable_goes_on_where_it_ended() {
+async fn what_an_older_database_can_find_it_finds_as_before() {
     let (me, peer) = (UserId::new(), UserId::new());
-    let (url, _) = old_database(me, peer).await;
-    let store = PostgresStore::open(&url, UNSAFE).await.unwrap();
-    let interrupt = "UPDATE chat_entries SET words = NULL WHERE seq > 2000";
-    store.pool().execute(interrupt).await.unwrap();
-    let search = search_for("no");
-    let found = store.search(me, &search, None, 10_000).await.unwrap();
-    assert_eq!(found.len(), 1_998);
+    let (url, id) = old_database(me, peer).await;
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    migrate(&mut connection, 2).await;
+    // Words that no message has tell that nothing was made anew.
+    let words =
+        "UPDATE chat_entries SET words = array_to_tsvector(ARRAY['creme', 'no' || seq, 'mark'])
+        WHERE kind = 0 AND seq <= 2000";
+    connection.execute(words).await.unwrap();
 
     let openers = [
         PostgresStore::open(&url, UNSAFE),
         PostgresStore::open(&url, UNSAFE),
     ];
-    for opened in futures_util::future::join_all(openers).await {
-        let store = opened.unwrap();
-        let found = store.search(me, &search, None, 10_000).await.unwrap();
-        assert_eq!(found.len(), 5_000);
+    let nodes = futures_util::future::join_all(openers).await;
+    let nodes: Vec<_> = nodes.into_iter().map(Result::unwrap).collect();
+    for _ in 0..2 {
+        for node in &nodes {
+            for (text, expected) in [("mark", 1_998), ("no", 5_000), ("creme no5002", 1)] {
+                let found = node.search(me, &search_for(text), None, 10_000).await;
+                assert_eq!(found.unwrap().len(), expected, "{text}");
+            }
+        }
+        while nodes[0].index().await.unwrap() {}
     }
+    let indexed = "SELECT (SELECT count(*) FROM chat_words), (SELECT seq FROM chat_indexed)";
+    let indexed: (i64, i64) = sqlx::query_as(indexed)
+        .fetch_one(nodes[0].pool())
+        .await
+        .unwrap();
+    assert_eq!(indexed, (5_000, 5_002));
+    let sent = [send(id, peer, "mark my words")];
+    let sent = nodes[1].commit(&sent).await.unwrap().remove(0);
+    assert!(sent.is_ok(), "{sent:?}");
+    let found = nodes[0].search(me, &search_for("mark"), None, 10_000).await;
+    assert_eq!(found.unwrap().len(), 1_999);
+}
+
+/// What one node leaves is found on another, and indexed by one that starts.
+#[tokio::test]
+async fn what_a_node_that_is_gone_has_not_indexed_is_found_and_indexed_by_others() {
+    let url = new_database().await;
+    let gone = PostgresStore::open(&url, UNSAFE).await.unwrap();
+    let other = PostgresStore::open(&url, UNSAFE).await.unwrap();
+    while other.index().await.unwrap() {}
+    let me = UserId::new();
+    for _ in 0..30 {
+        let id = group(&gone, me).await;
+        gone.commit(&[send(id, me, "tea")]).await.unwrap();
+    }
+    gone.close().await;
+    assert!(!other.index().await.unwrap(), "it has said nothing itself");
+    let found = other.search(me, &search_for("tea"), None, 100).await;
+    assert_eq!(found.unwrap().len(), 30);
+    let new = PostgresStore::open(&url, UNSAFE).await.unwrap();
+    while new.index().await.unwrap() {}
+    assert_eq!(count_words(&new).await, 30);
+    let found = other.search(me, &search_for("tea"), None, 100).await;
+    assert_eq!(found.unwrap().len(), 30);
+}
+
+async fn count_words(store: &PostgresStore) -> i64 {
+    sqlx::query_scalar("SELECT count(*) FROM chat_words WHERE words IS NOT NULL")
+        .fetch_one(store.pool())
+        .await
+        .unwrap()
+}
+
+/// Two nodes index what a third one edits and deletes. Of what is deleted, no word stays anywhere.
+#[tokio::test]
+async fn nodes_that_index_at_once_leave_no_word_of_what_is_deleted() {
+    let url = new_database().await;
+    let nodes = [
+        PostgresStore::open(&url, UNSAFE).await.unwrap(),
+        PostgresStore::open(&url, UNSAFE).await.unwrap(),
+        PostgresStore::open(&url, UNSAFE).await.unwrap(),
+    ];
+    let me = UserId::new();
+    let ids = [group(&nodes[2], me).await, group(&nodes[2], me).await];
+    let write_all = async {
+        for round in 0..40 {
+            let sends: Vec<_> = (0..10)
+                .map(|n| send(ids[n % 2], me, format!("secret{round}")))
+                .collect();
+            nodes[2].commit(&sends).await.unwrap();
+            let name = |write: &Write| match write.act {
+                Act::Send { id, .. } => (write.conversation_id, id),
+                _ => panic!("a send is a send"),
+            };
+            // In an order that is not that of the log.
+            let changes: Vec<_> = sends
+                .iter()
+                .rev()
+                .map(name)
+                .map(|(conversation, message_id)| {
+                    write(conversation, me, Act::DeleteMessage { message_id })
+                })
+                .collect();
+            let results = nodes[2].commit(&changes).await.unwrap();
+            assert!(results.iter().all(Result::is_ok));
+        }
+    };
+    let index = async |node: &PostgresStore| {
+        // Each as if it had just started, so that it looks for what is not its own.
+        loop {
+            let fresh = PostgresStore::new_allowing_unsafe_durability(node.pool().clone());
+            let fresh = fresh.await.unwrap();
+            while fresh.index().await.unwrap() {}
+        }
+    };
+    tokio::select! {
+        () = write_all => {}
+        () = index(&nodes[0]) => {}
+        () = index(&nodes[1]) => {}
+    }
+    for node in &nodes {
+        while node.index().await.unwrap() {}
+        let found = node.search(me, &search_for("secret"), None, 10_000).await;
+        assert_eq!(found.unwrap(), []);
+    }
+    assert_eq!(count_words(&nodes[0]).await, 0);
 }
 
 /// One node looks at a member because a message calls them, while another moves their cursor.

@@ -354,23 +354,7 @@ async fn old_database(file: &Path) -> (ConversationId, [UserId; 2]) {
     let id = ConversationId::new();
     let users = [UserId::new(), UserId::new()];
     let pool = SqlitePool::connect_with(options(file)).await.unwrap();
-    let migrations = [
-        (
-            "log",
-            include_str!("../../src/store/sqlite/migrations/0001_log.sql"),
-        ),
-        (
-            "list",
-            include_str!("../../src/store/sqlite/migrations/0002_list.sql"),
-        ),
-    ];
-    let migrations = migrations.iter().zip(1..).map(|((name, sql), version)| {
-        let sql = sql.into_sql_str();
-        Migration::new(version, (*name).into(), MigrationType::Simple, sql, false)
-    });
-    let mut migrator = Migrator::with_migrations(migrations.collect());
-    migrator.dangerous_set_table_name("chat_migrations");
-    migrator.run(&pool).await.unwrap();
+    migrate(&pool, 2).await;
     for statement in DATA.split(';') {
         sqlx::query(statement)
             .bind(id.as_uuid())
@@ -383,6 +367,30 @@ async fn old_database(file: &Path) -> (ConversationId, [UserId; 2]) {
     }
     pool.close().await;
     (id, users)
+}
+
+async fn migrate(pool: &SqlitePool, versions: usize) {
+    let migrations = [
+        (
+            "log",
+            include_str!("../../src/store/sqlite/migrations/0001_log.sql"),
+        ),
+        (
+            "list",
+            include_str!("../../src/store/sqlite/migrations/0002_list.sql"),
+        ),
+        (
+            "reactions, mentions, search",
+            include_str!("../../src/store/sqlite/migrations/0003_reactions_mentions_search.sql"),
+        ),
+    ];
+    let migrations = migrations.iter().zip(1..).map(|((name, sql), version)| {
+        let sql = sql.into_sql_str();
+        Migration::new(version, (*name).into(), MigrationType::Simple, sql, false)
+    });
+    let mut migrator = Migrator::with_migrations(migrations.take(versions).collect());
+    migrator.dangerous_set_table_name("chat_migrations");
+    migrator.run(pool).await.unwrap();
 }
 
 const MESSAGES: i64 = 2_500;
@@ -506,4 +514,72 @@ async fn an_interrupted_start_with_an_earlier_database_is_taken_up_again() {
         .await
         .unwrap();
     assert_eq!(integrity, "ok");
+}
+
+/// All messages of such a database were indexed when they were stored.
+#[tokio::test]
+async fn what_an_earlier_version_has_indexed_is_found_as_before() {
+    let (_directory, file) = new_file();
+    let (id, [me, _]) = old_database(&file).await;
+    let pool = SqlitePool::connect_with(options(&file)).await.unwrap();
+    migrate(&pool, 3).await;
+    // Words that no message has tell that nothing was made anew.
+    let place = format!("#{}", id.as_uuid().simple());
+    for statement in [
+        "UPDATE chat_entries SET search_id = seq, changed_seq = seq WHERE kind = 0",
+        "INSERT INTO chat_search (rowid, words) SELECT search_id, 'mark ' || ?1 FROM chat_entries WHERE kind = 0",
+        "DELETE FROM chat_meta WHERE key = 'indexed'",
+    ] {
+        let statement = sqlx::query(statement);
+        let bound = statement.bind(&place).execute(&pool).await;
+        bound.unwrap();
+    }
+    pool.close().await;
+    let store = SqliteStore::open(&file).await.unwrap();
+    let new = send(id, me, "Mark my words");
+    store.commit(&[new]).await.unwrap().remove(0).unwrap();
+    for _ in 0..2 {
+        for (text, expected) in [("mark", 2_501), ("tea", 0), ("my words", 1)] {
+            let search = Search {
+                words: words(text),
+                ..number(0)
+            };
+            let found = store.search(me, &search, None, 10_000).await.unwrap();
+            assert_eq!(found.len(), expected, "{text}");
+        }
+        while store.index().await.unwrap() {}
+    }
+}
+
+/// What a process has not indexed when it ends is found, and indexed by the next one.
+#[tokio::test]
+async fn what_an_earlier_process_has_not_indexed_is_found_and_indexed() {
+    let (_directory, file) = new_file();
+    let store = SqliteStore::open(&file).await.unwrap();
+    let me = UserId::new();
+    for n in 0..30 {
+        let id = group(&store, me).await;
+        let said = send(id, me, format!("tea {n}"));
+        store.commit(&[said]).await.unwrap().remove(0).unwrap();
+    }
+    store.close().await.unwrap();
+    let store = SqliteStore::open(&file).await.unwrap();
+    let tea = Search {
+        words: words("tea"),
+        ..number(0)
+    };
+    assert_eq!(not_indexed(&store).await, 30);
+    let found = store.search(me, &tea, None, 100).await.unwrap();
+    assert_eq!(found.len(), 30);
+    while store.index().await.unwrap() {}
+    assert_eq!(not_indexed(&store).await, 0);
+    let found = store.search(me, &tea, None, 100).await.unwrap();
+    assert_eq!(found.len(), 30);
+}
+
+async fn not_indexed(store: &SqliteStore) -> i64 {
+    sqlx::query_scalar("SELECT count(*) FROM chat_entries WHERE kind = 0 AND search_id IS NULL")
+        .fetch_one(store.reader())
+        .await
+        .unwrap()
 }

@@ -24,6 +24,7 @@ mod definitions;
 mod direct;
 mod groups;
 mod history;
+mod indexing;
 mod log;
 mod members;
 mod mentions;
@@ -42,6 +43,7 @@ pub use cursors::*;
 pub use direct::*;
 pub use groups::*;
 pub use history::*;
+pub use indexing::*;
 pub use log::*;
 pub use members::*;
 pub use mentions::*;
@@ -133,6 +135,11 @@ macro_rules! store_conformance {
             what_is_found_comes_newest_first_and_in_pages
             what_is_found_is_as_it_is_now
             only_what_one_can_see_is_found
+            what_is_said_is_found_before_and_after_it_is_indexed
+            what_changes_is_found_as_it_is_whenever_it_is_indexed
+            a_long_remainder_is_found
+            indexing_can_be_broken_off
+            many_may_index_while_others_write
             last_seen_only_rises
             sixty_four_writers_leave_dense_logs
             racing_creators_make_one_group

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::words::indexed;
 use crate::{
-    model::{ConversationId, Message, UserId},
+    model::{Change, ConversationId, Entry, Message, UserId},
     store::{
         columns::{
             EntryRecord, MessageRecord, called_by, history_code, kind_code, notify_code, number,
@@ -109,38 +109,34 @@ impl<'l> Shared<'l> {
     }
 }
 
-/// An entry, and the words that it is found by.
-pub(super) type Record<'e> = (EntryRecord<'e>, Option<String>);
-
-fn message<'r>((entry, _): &'r Record<'_>) -> Option<&'r MessageRecord<'r>> {
+fn message<'r>(entry: &'r EntryRecord<'_>) -> Option<&'r MessageRecord<'r>> {
     entry.message.as_ref()
 }
 
-/// What a message that is sent says, and the words that it is found by.
-pub(super) fn bind_sends<'q>(query: Query<'q>, records: &'q [Record<'q>]) -> Query<'q> {
+/// What a message that is sent says.
+pub(super) fn bind_sends<'q>(query: Query<'q>, records: &'q [EntryRecord<'q>]) -> Query<'q> {
     query
-        .bind(each(records, |(entry, _)| entry.conversation_id))
-        .bind(each(records, |(entry, _)| entry.seq))
-        .bind(each(records, |(entry, _)| entry.at))
-        .bind(each(records, |(entry, _)| entry.author_id))
+        .bind(each(records, |entry| entry.conversation_id))
+        .bind(each(records, |entry| entry.seq))
+        .bind(each(records, |entry| entry.at))
+        .bind(each(records, |entry| entry.author_id))
         .bind(each(records, |it| message(it).map(|it| it.message_id)))
         .bind(each(records, |it| message(it).map(|it| it.client_id)))
         .bind(each(records, |it| message(it).map(|it| it.body)))
         .bind(each(records, |it| message(it).and_then(|it| it.reply_to)))
-        .bind(each(records, |(_, words)| words.as_deref()))
 }
 
 /// The rest of any entry.
-pub(super) fn bind_entries<'q>(query: Query<'q>, records: &'q [Record<'q>]) -> Query<'q> {
+pub(super) fn bind_entries<'q>(query: Query<'q>, records: &'q [EntryRecord<'q>]) -> Query<'q> {
     query
-        .bind(each(records, |(entry, _)| entry.kind))
-        .bind(each(records, |(entry, _)| entry.user_id))
-        .bind(each(records, |(entry, _)| entry.role))
-        .bind(each(records, |(entry, _)| entry.title))
-        .bind(each(records, |(entry, _)| entry.history))
-        .bind(each(records, |(entry, _)| entry.banned))
-        .bind(each(records, |(entry, _)| entry.target_seq))
-        .bind(each(records, |(entry, _)| entry.emoji))
+        .bind(each(records, |entry| entry.kind))
+        .bind(each(records, |entry| entry.user_id))
+        .bind(each(records, |entry| entry.role))
+        .bind(each(records, |entry| entry.title))
+        .bind(each(records, |entry| entry.history))
+        .bind(each(records, |entry| entry.banned))
+        .bind(each(records, |entry| entry.target_seq))
+        .bind(each(records, |entry| entry.emoji))
         .bind(each(records, |it| {
             message(it).and_then(|it| it.mentions.as_deref())
         }))
@@ -161,7 +157,9 @@ pub(super) fn bind_entries<'q>(query: Query<'q>, records: &'q [Record<'q>]) -> Q
 
 /// What a batch changed beyond conversations, members and the end of logs.
 pub(super) struct Changes<'l> {
-    messages: Vec<(MessageRecord<'l>, i64, Option<String>)>,
+    messages: Vec<(MessageRecord<'l>, i64)>,
+    /// Of messages that say something else now.
+    words: Vec<(&'l Message, Option<String>)>,
     ended: Vec<Uuid>,
     reactions: Vec<ReactionRow<'l>>,
     no_reactions: Vec<ReactionRow<'l>>,
@@ -175,10 +173,10 @@ type ReactionRow<'l> = (Uuid, Option<&'l str>, Option<Uuid>);
 type MentionRow = (Uuid, Uuid, i64);
 
 impl<'l> Changes<'l> {
-    pub(super) fn of(before: &Before, loaded: &'l Loaded) -> Self {
+    pub(super) fn of(before: &Before, loaded: &'l Loaded, entries: &[&Entry]) -> Self {
         let record = |it: &'l StoredMessage| {
             let at = it.message.created_at.as_millis();
-            (MessageRecord::new(it), at, indexed(it))
+            (MessageRecord::new(it), at)
         };
         let ended = loaded.conversations.iter();
         let ended = ended.filter(|(_, head)| head.changed && head.deleted);
@@ -186,6 +184,7 @@ impl<'l> Changes<'l> {
         let (present, absent): (Vec<_>, Vec<_>) = reactions.partition(|(_, it)| it.present);
         let mut changes = Self {
             messages: loaded.changed_messages().map(record).collect(),
+            words: rewritten(loaded, entries),
             ended: ended.map(|(id, _)| id.as_uuid()).collect(),
             reactions: each(&present, |(key, _)| reaction_row(key)),
             no_reactions: each(&absent, |(key, _)| reaction_row(key)),
@@ -220,22 +219,21 @@ impl<'l> Changes<'l> {
     }
 
     pub(super) fn bind<'q>(&'q self, query: Query<'q>) -> Query<'q> {
-        let messages = &self.messages;
+        let (messages, words) = (&self.messages, &self.words);
         query
-            .bind(each(messages, |(it, ..)| it.conversation_id))
-            .bind(each(messages, |(it, ..)| it.seq))
-            .bind(each(messages, |(_, at, _)| *at))
-            .bind(each(messages, |(it, ..)| it.author_id))
-            .bind(each(messages, |(it, ..)| it.body))
-            .bind(each(messages, |(.., words)| words.as_deref()))
-            .bind(each(messages, |(it, ..)| it.mentions.as_deref()))
-            .bind(each(messages, |(it, ..)| it.mentions_everyone))
-            .bind(each(messages, |(it, ..)| it.sent_digest))
-            .bind(each(messages, |(it, ..)| it.reactions.as_deref()))
-            .bind(each(messages, |(it, ..)| it.edited_at))
-            .bind(each(messages, |(it, ..)| it.deleted_at))
-            .bind(each(messages, |(it, ..)| it.pinned_at))
-            .bind(each(messages, |(it, ..)| it.changed_seq))
+            .bind(each(messages, |(it, _)| it.conversation_id))
+            .bind(each(messages, |(it, _)| it.seq))
+            .bind(each(messages, |(_, at)| *at))
+            .bind(each(messages, |(it, _)| it.author_id))
+            .bind(each(messages, |(it, _)| it.body))
+            .bind(each(messages, |(it, _)| it.mentions.as_deref()))
+            .bind(each(messages, |(it, _)| it.mentions_everyone))
+            .bind(each(messages, |(it, _)| it.sent_digest))
+            .bind(each(messages, |(it, _)| it.reactions.as_deref()))
+            .bind(each(messages, |(it, _)| it.edited_at))
+            .bind(each(messages, |(it, _)| it.deleted_at))
+            .bind(each(messages, |(it, _)| it.pinned_at))
+            .bind(each(messages, |(it, _)| it.changed_seq))
             .bind(self.ended.clone())
             .bind(each(&self.reactions, |(message, ..)| *message))
             .bind(each(&self.reactions, |(_, emoji, _)| *emoji))
@@ -252,7 +250,32 @@ impl<'l> Changes<'l> {
             .bind(each(&self.no_mentions, |(conversation, ..)| *conversation))
             .bind(each(&self.no_mentions, |(_, user, _)| *user))
             .bind(each(&self.no_mentions, |(.., seq)| *seq))
+            .bind(each(words, |(it, _)| it.conversation_id.as_uuid()))
+            .bind(each(words, |(it, _)| number(it.seq)))
+            .bind(each(words, |(it, _)| it.created_at.as_millis()))
+            .bind(each(words, |(it, _)| it.id.as_uuid()))
+            .bind(each(words, |(it, _)| it.sender_id.as_uuid()))
+            .bind(each(words, |(_, words)| words.as_deref()))
     }
+}
+
+/// Messages that were there before and are edited or deleted, with their words, in one order for everybody: each is
+/// waited for by whoever indexes it at the same time.
+fn rewritten<'l>(loaded: &'l Loaded, entries: &[&Entry]) -> Vec<(&'l Message, Option<String>)> {
+    let mut rewritten = BTreeMap::new();
+    for entry in entries {
+        let (Change::MessageEdited { message } | Change::MessageDeleted { message, .. }) =
+            &entry.change
+        else {
+            continue;
+        };
+        let stored = loaded.messages.get(&(message.conversation_id, message.id));
+        if let Some(stored) = stored.filter(|stored| !stored.is_new) {
+            let place = (message.conversation_id, message.seq);
+            rewritten.insert(place, (&stored.message, indexed(stored)));
+        }
+    }
+    rewritten.into_values().collect()
 }
 
 fn reaction_row((_, message, emoji, user): &ReactionKey) -> ReactionRow<'_> {

@@ -1,6 +1,6 @@
 //! The log: appending through a batch, reading entries and messages.
 
-use super::{PostgresStore, commit, decode::message_columns, search};
+use super::{PostgresStore, commit, decode::message_columns};
 use crate::{
     model::{ConversationId, Entry, Message, MessageId, Seq, StoreEpoch, UserId},
     store::{
@@ -71,6 +71,7 @@ impl MessageLog for PostgresStore {
         &self,
         writes: &[Write],
     ) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
+        let _noted = self.remainder.noting(writes);
         commit::commit(&self.connections, writes).await
     }
 
@@ -166,7 +167,10 @@ impl MessageLog for PostgresStore {
         after: Option<MessageId>,
         limit: usize,
     ) -> Result<Vec<Message>, StoreError> {
-        let rows = search::search(&self.connections, user, search, after, limit).await?;
-        rows.iter().map(Columns::message).collect()
+        self.found(user, search, after, limit).await
+    }
+
+    async fn index(&self) -> Result<bool, StoreError> {
+        self.index_some().await
     }
 }

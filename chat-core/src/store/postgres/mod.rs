@@ -23,6 +23,8 @@ use sqlx::PgPool;
 use connection::Connections;
 pub use open::{OpenError, PostgresOptions};
 
+use crate::store::remainder::Remainder;
+
 /// Keeps everything in a PostgreSQL database, version 14 or newer.
 ///
 /// Its tables begin with `chat_`, and so does the table of their migrations, so that others can live beside them. They
@@ -42,6 +44,7 @@ pub struct PostgresStore {
     connections: Connections,
     /// The pool was made here, so it is closed here.
     owned: bool,
+    remainder: Remainder,
 }
 
 impl PostgresStore {
@@ -53,6 +56,7 @@ impl PostgresStore {
         Ok(Self {
             connections: open::database(url, options).await?,
             owned: true,
+            remainder: Remainder::default(),
         })
     }
 
@@ -75,6 +79,7 @@ impl PostgresStore {
         Ok(Self {
             connections: open::pool(pool, allow_unsafe_durability).await?,
             owned: false,
+            remainder: Remainder::default(),
         })
     }
 

@@ -12,7 +12,6 @@ use tokio::time::timeout;
 use super::{
     connection::{Connections, Suspicion, Transactions},
     error::code,
-    words,
 };
 use crate::model::StoreEpoch;
 
@@ -45,12 +44,13 @@ const SESSION: [(&str, &str); 11] = [
 
 /// The history of this schema, in a table of its own: others may keep theirs in the same database.
 const MIGRATIONS_TABLE: &str = "chat_migrations";
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     ("log", include_str!("migrations/0001_log.sql")),
     (
         "changing messages",
         include_str!("migrations/0002_changing_messages.sql"),
     ),
+    ("words", include_str!("migrations/0003_words.sql")),
 ];
 /// Of those who open a database at once, the one that has this lock makes the tables.
 const MIGRATIONS_LOCK: i64 = 0x0063_6861_745f_6462;
@@ -233,10 +233,7 @@ async fn prepare(
             known: MIGRATIONS.len(),
         }),
         Err(error) => Err(OpenError::Migration(error)),
-        Ok(()) => match words::fill(connection, MIGRATIONS_LOCK).await {
-            Err(error) => Err(about(target, error)),
-            Ok(()) => Ok(transactions),
-        },
+        Ok(()) => Ok(transactions),
     }
 }
 

@@ -2,10 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::{
-    changes::{Before, Changes, Record, Shared, bind_entries, bind_sends},
-    words::indexed,
-};
+use super::changes::{Before, Changes, Shared, bind_entries, bind_sends};
 use crate::{
     model::{Change, Entry},
     store::{
@@ -73,75 +70,82 @@ pub(super) const STORE_SENDS: &str = store!(
     ",
     entry AS (
         INSERT INTO chat_entries (conversation_id, seq, kind, at, author_id, message_id, client_id, body,
-            reply_to, changed_seq, words)
-        SELECT n.conversation_id, n.seq, 0, n.at, n.author_id, n.message_id, n.client_id, n.body, n.reply_to,
-            n.seq, array_to_tsvector(string_to_array(n.words, ' '))
+            reply_to, changed_seq)
+        SELECT n.conversation_id, n.seq, 0, n.at, n.author_id, n.message_id, n.client_id, n.body, n.reply_to, n.seq
         FROM ready, unnest($31::uuid[], $32::bigint[], $33::bigint[], $34::uuid[], $35::uuid[], $36::uuid[],
-            $37::text[], $38::uuid[], $39::text[])
-            AS n (conversation_id, seq, at, author_id, message_id, client_id, body, reply_to, words)
+            $37::text[], $38::uuid[])
+            AS n (conversation_id, seq, at, author_id, message_id, client_id, body, reply_to)
         WHERE ready)"
 );
 
 /// Stores any batch. A message that is changed is there, so that its insertion always ends in the conflict. Memberships
-/// that end with their conversation are those of `member` and all others.
+/// that end with their conversation are those of `member` and all others. What a message says after it was changed is
+/// indexed at once, and whoever read what it said before, to index that, is too late.
 pub(super) const STORE: &str = store!(
     ",
     entry AS (
         INSERT INTO chat_entries (conversation_id, seq, kind, at, author_id, message_id, client_id, body,
-            reply_to, words, user_id, role, title, history, banned, target_seq, emoji, mentions,
+            reply_to, user_id, role, title, history, banned, target_seq, emoji, mentions,
             mentions_everyone, sent_digest, reactions, edited_at, deleted_at, pinned_at, changed_seq)
         SELECT n.conversation_id, n.seq, n.kind, n.at, n.author_id, n.message_id, n.client_id, n.body,
-            n.reply_to, array_to_tsvector(string_to_array(n.words, ' ')), n.user_id, n.role, n.title,
+            n.reply_to, n.user_id, n.role, n.title,
             n.history, n.banned, n.target_seq, n.emoji, n.mentions, n.mentions_everyone, n.sent_digest,
             n.reactions, n.edited_at, n.deleted_at, n.pinned_at, n.changed_seq
         FROM ready, unnest($31::uuid[], $32::bigint[], $33::bigint[], $34::uuid[], $35::uuid[], $36::uuid[],
-            $37::text[], $38::uuid[], $39::text[], $40::bigint[], $41::uuid[], $42::bigint[], $43::text[],
-            $44::bigint[], $45::boolean[], $46::bigint[], $47::text[], $48::bytea[], $49::boolean[],
-            $50::bytea[], $51::text[], $52::bigint[], $53::bigint[], $54::bigint[], $55::bigint[])
-            AS n (conversation_id, seq, at, author_id, message_id, client_id, body, reply_to, words,
+            $37::text[], $38::uuid[], $39::bigint[], $40::uuid[], $41::bigint[], $42::text[],
+            $43::bigint[], $44::boolean[], $45::bigint[], $46::text[], $47::bytea[], $48::boolean[],
+            $49::bytea[], $50::text[], $51::bigint[], $52::bigint[], $53::bigint[], $54::bigint[])
+            AS n (conversation_id, seq, at, author_id, message_id, client_id, body, reply_to,
             kind, user_id, role, title, history, banned, target_seq, emoji, mentions, mentions_everyone,
             sent_digest, reactions, edited_at, deleted_at, pinned_at, changed_seq)
         WHERE ready),
     message AS (
-        INSERT INTO chat_entries (conversation_id, seq, kind, at, author_id, body, words, mentions,
+        INSERT INTO chat_entries (conversation_id, seq, kind, at, author_id, body, mentions,
             mentions_everyone, sent_digest, reactions, edited_at, deleted_at, pinned_at, changed_seq)
-        SELECT n.conversation_id, n.seq, 0, n.at, n.author_id, n.body,
-            array_to_tsvector(string_to_array(n.words, ' ')), n.mentions, n.mentions_everyone, n.sent_digest,
+        SELECT n.conversation_id, n.seq, 0, n.at, n.author_id, n.body, n.mentions, n.mentions_everyone, n.sent_digest,
             n.reactions, n.edited_at, n.deleted_at, n.pinned_at, n.changed_seq
-        FROM ready, unnest($56::uuid[], $57::bigint[], $58::bigint[], $59::uuid[], $60::text[], $61::text[],
-            $62::bytea[], $63::boolean[], $64::bytea[], $65::text[], $66::bigint[], $67::bigint[],
-            $68::bigint[], $69::bigint[])
-            AS n (conversation_id, seq, at, author_id, body, words, mentions, mentions_everyone, sent_digest,
+        FROM ready, unnest($55::uuid[], $56::bigint[], $57::bigint[], $58::uuid[], $59::text[],
+            $60::bytea[], $61::boolean[], $62::bytea[], $63::text[], $64::bigint[], $65::bigint[],
+            $66::bigint[], $67::bigint[])
+            AS n (conversation_id, seq, at, author_id, body, mentions, mentions_everyone, sent_digest,
             reactions, edited_at, deleted_at, pinned_at, changed_seq)
         WHERE ready
-        ON CONFLICT (conversation_id, seq) DO UPDATE SET body = excluded.body, words = excluded.words,
+        ON CONFLICT (conversation_id, seq) DO UPDATE SET body = excluded.body,
             mentions = excluded.mentions, mentions_everyone = excluded.mentions_everyone,
             sent_digest = excluded.sent_digest, reactions = excluded.reactions,
             edited_at = excluded.edited_at, deleted_at = excluded.deleted_at,
             pinned_at = excluded.pinned_at, changed_seq = excluded.changed_seq),
     ended AS (
         UPDATE chat_members m SET active = false, rev = m.rev + 1
-        FROM ready, unnest($70::uuid[]) AS n (conversation_id)
+        FROM ready, unnest($68::uuid[]) AS n (conversation_id)
         WHERE ready AND m.conversation_id = n.conversation_id AND m.active AND NOT EXISTS (
             SELECT FROM unnest($17::uuid[], $18::uuid[]) AS other (conversation_id, user_id)
             WHERE other.conversation_id = m.conversation_id AND other.user_id = m.user_id)),
     reaction AS (
         INSERT INTO chat_reactions (message_id, emoji, user_id)
-        SELECT n.* FROM ready, unnest($71::uuid[], $72::text[], $73::uuid[]) AS n WHERE ready
+        SELECT n.* FROM ready, unnest($69::uuid[], $70::text[], $71::uuid[]) AS n WHERE ready
         ON CONFLICT DO NOTHING),
     no_reaction AS (
         DELETE FROM chat_reactions r
-        USING ready, unnest($74::uuid[], $75::text[], $76::uuid[]) AS n (message_id, emoji, user_id)
+        USING ready, unnest($72::uuid[], $73::text[], $74::uuid[]) AS n (message_id, emoji, user_id)
         WHERE ready AND r.message_id = n.message_id
             AND (n.emoji IS NULL OR (r.emoji = n.emoji AND r.user_id = n.user_id))),
     mention AS (
         INSERT INTO chat_mentions (conversation_id, user_id, seq, author_id)
-        SELECT n.* FROM ready, unnest($77::uuid[], $78::uuid[], $79::bigint[], $80::uuid[]) AS n WHERE ready
+        SELECT n.* FROM ready, unnest($75::uuid[], $76::uuid[], $77::bigint[], $78::uuid[]) AS n WHERE ready
         ON CONFLICT DO NOTHING),
     no_mention AS (
         DELETE FROM chat_mentions t
-        USING ready, unnest($81::uuid[], $82::uuid[], $83::bigint[]) AS n (conversation_id, user_id, seq)
-        WHERE ready AND t.conversation_id = n.conversation_id AND t.user_id = n.user_id AND t.seq = n.seq)"
+        USING ready, unnest($79::uuid[], $80::uuid[], $81::bigint[]) AS n (conversation_id, user_id, seq)
+        WHERE ready AND t.conversation_id = n.conversation_id AND t.user_id = n.user_id AND t.seq = n.seq),
+    words AS (
+        INSERT INTO chat_words (conversation_id, seq, at, message_id, author_id, words)
+        SELECT n.conversation_id, n.seq, n.at, n.message_id, n.author_id,
+            array_to_tsvector(string_to_array(n.words, ' '))
+        FROM ready, unnest($82::uuid[], $83::bigint[], $84::bigint[], $85::uuid[], $86::uuid[], $87::text[])
+            AS n (conversation_id, seq, at, message_id, author_id, words)
+        WHERE ready
+        ON CONFLICT (conversation_id, seq) DO UPDATE SET words = excluded.words)"
 );
 
 /// Stores what is changed. `false` if something was no longer as it was before; then nothing is.
@@ -162,12 +166,12 @@ pub(super) async fn store(
             _ => &[],
         })
         .collect();
-    let records: Vec<Record<'_>> = entries
+    let records: Vec<EntryRecord<'_>> = entries
         .iter()
         .map(|entry| {
             let message = entry.message().map(|it| (it.conversation_id, it.id));
             let message = message.and_then(|key| loaded.messages.get(&key));
-            (EntryRecord::new(entry, message), message.and_then(indexed))
+            EntryRecord::new(entry, message)
         })
         .collect();
     let only_sends = entries.iter().all(|entry| match &entry.change {
@@ -181,7 +185,7 @@ pub(super) async fn store(
         return query.fetch_one(connection).await;
     }
     let query = bind_entries(query, &records);
-    let changes = Changes::of(before, loaded);
+    let changes = Changes::of(before, loaded, &entries);
     let query = changes.bind(query);
     query.fetch_one(connection).await
 }

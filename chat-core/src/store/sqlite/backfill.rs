@@ -28,6 +28,11 @@ const INDEX: &str = "
     INSERT INTO chat_search (rowid, words)
     SELECT value ->> 2, value ->> 3 FROM json_each(?1) WHERE value ->> 2 IS NOT NULL";
 
+const ALL_INDEXED: [&str; 2] = [
+    "DELETE FROM chat_meta WHERE key = 'indexed'",
+    "INSERT OR REPLACE INTO chat_indexed (conversation_id, seq) SELECT id, head_seq FROM chat_conversations",
+];
+
 /// Goes on where it was interrupted, and does nothing once it is done.
 pub(super) async fn backfill(pool: &SqlitePool) -> sqlx::Result<()> {
     let mut connection = pool.acquire().await?;
@@ -66,9 +71,9 @@ async fn take_in_some(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
             .execute(&mut *transaction)
             .await?;
     } else {
-        sqlx::query("DELETE FROM chat_meta WHERE key = 'indexed'")
-            .execute(&mut *transaction)
-            .await?;
+        for statement in ALL_INDEXED {
+            sqlx::query(statement).execute(&mut *transaction).await?;
+        }
     }
     transaction.commit().await?;
     Ok(!messages.is_empty())

@@ -17,18 +17,10 @@ impl Writer {
             return Ok(Vec::new());
         }
         let (transaction, found) = self.begin(load(writes)).await?;
-        let (mut loaded, search_ids) = loaded(&found)?;
+        let mut loaded = loaded(&found)?;
         let rewritten = Rewritten::by(writes, &loaded);
         let results: Vec<_> = writes.iter().map(|write| loaded.apply(write)).collect();
-        store(
-            transaction,
-            writes,
-            &loaded,
-            &results,
-            &rewritten,
-            search_ids,
-        )
-        .await?;
+        store(transaction, writes, &loaded, &results, &rewritten).await?;
         Ok(results)
     }
 }

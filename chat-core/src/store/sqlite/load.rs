@@ -1,25 +1,20 @@
 //! What a batch depends on, read at the beginning of its transaction.
 
-use std::collections::BTreeSet;
-
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 
 use super::{
     encode::{self, hex},
-    search::{self, SearchIds, taken},
     transaction::Statements,
 };
 use crate::store::{
-    Act, StoreError, Write,
+    StoreError, Write,
     columns::Columns,
     decide::{Loaded, Needed, StoredReaction},
 };
 
-/// Conversations, members, sends, messages and reactions, picked by JSON arrays of their keys, and the numbers that are
-/// taken in the search index.
-pub(super) const LOAD: &str = concat!(
-    "BEGIN IMMEDIATE;
+/// Conversations, members, sends, messages and reactions, picked by JSON arrays of their keys.
+pub(super) const LOAD: &str = "BEGIN IMMEDIATE;
     SELECT c.*,
         EXISTS (SELECT 1 FROM chat_blocks b
             WHERE b.blocker = substr(c.direct_pair, 1, 16) AND b.blocked = substr(c.direct_pair, 17)) AS low_blocks,
@@ -36,9 +31,7 @@ pub(super) const LOAD: &str = concat!(
         ON e.message_id = unhex(substr(j.value, 33)) AND e.conversation_id = unhex(substr(j.value, 1, 32));
     SELECT unhex(j.value ->> 0) AS conversation_id, r.message_id, r.emoji, r.user_id
     FROM json_each(?) j CROSS JOIN chat_reactions r
-        ON r.message_id = unhex(j.value ->> 1) AND r.emoji = j.value ->> 2 AND r.user_id = unhex(j.value ->> 3);",
-    taken!()
-);
+        ON r.message_id = unhex(j.value ->> 1) AND r.emoji = j.value ->> 2 AND r.user_id = unhex(j.value ->> 3)";
 
 pub(super) fn load(writes: &[Write]) -> Statements<'static> {
     let needed = Needed::by(writes);
@@ -56,10 +49,6 @@ pub(super) fn load(writes: &[Write]) -> Statements<'static> {
                 hex(user.as_uuid()),
             ])
         });
-    let sent = writes
-        .iter()
-        .filter(|write| matches!(write.act, Act::Send { .. }));
-    let sent: BTreeSet<i64> = sent.map(|write| search::first_id(write.at)).collect();
     sqlx::query(LOAD)
         .bind(encode::ids(
             needed.conversations.iter().map(|id| id.as_uuid()),
@@ -74,20 +63,10 @@ pub(super) fn load(writes: &[Write]) -> Statements<'static> {
             messages.map(|(id, message)| [id.as_uuid(), message.as_uuid()]),
         ))
         .bind(encode::list(reactions.collect()))
-        .bind(encode::list(sent.into_iter().map(Value::from).collect()))
 }
 
-pub(super) fn loaded(found: &[Vec<SqliteRow>]) -> Result<(Loaded, SearchIds), StoreError> {
-    let [
-        _begin,
-        conversations,
-        members,
-        sends,
-        messages,
-        reactions,
-        taken,
-    ] = found
-    else {
+pub(super) fn loaded(found: &[Vec<SqliteRow>]) -> Result<Loaded, StoreError> {
+    let [_begin, conversations, members, sends, messages, reactions] = found else {
         return Err(StoreError::Corrupt("what was loaded is not whole".into()));
     };
     let mut loaded = Loaded::default();
@@ -124,5 +103,5 @@ pub(super) fn loaded(found: &[Vec<SqliteRow>]) -> Result<(Loaded, SearchIds), St
         };
         loaded.reactions.insert(key, reaction);
     }
-    Ok((loaded, SearchIds::new(taken)?))
+    Ok(loaded)
 }

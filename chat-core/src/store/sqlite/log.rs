@@ -2,7 +2,7 @@
 
 use sqlx::sqlite::SqliteRow;
 
-use super::{SqliteStore, error::store_error, search};
+use super::{SqliteStore, error::store_error};
 use crate::{
     model::{ConversationId, Entry, Message, MessageId, Seq, StoreEpoch, UserId},
     store::{
@@ -55,6 +55,7 @@ impl MessageLog for SqliteStore {
         &self,
         writes: &[Write],
     ) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
+        let _noted = self.remainder.noting(writes);
         self.writer.commit(writes).await
     }
 
@@ -151,6 +152,10 @@ impl MessageLog for SqliteStore {
         after: Option<MessageId>,
         limit: usize,
     ) -> Result<Vec<Message>, StoreError> {
-        search::search(&self.reader, user, search, after, limit).await
+        self.found(user, search, after, limit).await
+    }
+
+    async fn index(&self) -> Result<bool, StoreError> {
+        self.index_some().await
     }
 }

@@ -7,6 +7,7 @@ mod decode;
 mod encode;
 mod error;
 mod group_rows;
+mod index;
 mod load;
 mod log;
 mod open;
@@ -25,7 +26,7 @@ pub use open::OpenError;
 use sqlx::SqlitePool;
 use transaction::Writer;
 
-use crate::store::StoreError;
+use crate::store::{StoreError, remainder::Remainder};
 
 /// Keeps everything in a SQLite database.
 ///
@@ -46,6 +47,7 @@ use crate::store::StoreError;
 pub struct SqliteStore {
     writer: Writer,
     reader: SqlitePool,
+    remainder: Remainder,
 }
 
 impl SqliteStore {
@@ -57,6 +59,7 @@ impl SqliteStore {
         Ok(Self {
             writer: Writer::new(writer, true),
             reader,
+            remainder: Remainder::default(),
         })
     }
 
@@ -66,6 +69,7 @@ impl SqliteStore {
         Ok(Self {
             writer: Writer::new(pool.clone(), true),
             reader: pool,
+            remainder: Remainder::default(),
         })
     }
 
@@ -78,6 +82,7 @@ impl SqliteStore {
         Ok(Self {
             writer: Writer::new(pool.clone(), false),
             reader: pool,
+            remainder: Remainder::default(),
         })
     }
 

@@ -28,13 +28,14 @@ const READERS: u32 = 4;
 
 /// The history of this schema, in a table of its own: others may keep theirs in the same database.
 const MIGRATIONS_TABLE: &str = "chat_migrations";
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("log", include_str!("migrations/0001_log.sql")),
     ("list", include_str!("migrations/0002_list.sql")),
     (
         "reactions, mentions, search",
         include_str!("migrations/0003_reactions_mentions_search.sql"),
     ),
+    ("indexed", include_str!("migrations/0004_indexed.sql")),
 ];
 
 /// Why a database cannot be used. None of these changes anything in it.

@@ -2,7 +2,9 @@
 
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::{SqliteStore, backfill, conversations, group_rows, load, log, presence, search, users};
+use super::{
+    SqliteStore, backfill, conversations, group_rows, index, load, log, presence, search, users,
+};
 
 async fn plan(store: &SqliteStore, statement: &str) -> Vec<String> {
     let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
@@ -25,6 +27,10 @@ async fn every_read_goes_through_an_index() {
         log::PINNED,
         search::SEARCH,
         search::PLACE,
+        search::PENDING,
+        search::UNINDEXED,
+        index::NEXT,
+        index::SWEEP_ON,
         conversations::ROWS,
         conversations::ROWS_OF,
         conversations::ROW_HEADS,

@@ -2,14 +2,19 @@
 
 use std::collections::HashMap;
 
-use sqlx::{SqlitePool, sqlite::SqliteRow};
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
-use super::{encode::hex, error::store_error};
+use super::{
+    SqliteStore,
+    encode::{self, hex},
+    error::store_error,
+};
 use crate::{
     model::{ConversationId, Message, MessageId, Timestamp, UserId},
     store::{
         Search, StoreError,
         columns::{Columns, number},
+        remainder::{MOST_SCANNED, Patience, Place, merge},
         search::words,
     },
 };
@@ -101,23 +106,101 @@ pub(super) const SEARCH: &str = r##"
 
 pub(super) const PLACE: &str = "SELECT at FROM chat_entries WHERE message_id = ?1";
 
-/// A place in the order of what is found: when a message was accepted, and which it is.
-type Place = (Timestamp, MessageId);
+/// Conversations of user ?1, or ?2 of them, in which something may not be indexed, and how much.
+pub(super) const PENDING: &str = "
+    SELECT m.conversation_id, c.last_message_seq - coalesce(i.seq, 0) AS count
+    FROM chat_members m CROSS JOIN chat_conversations c ON c.id = m.conversation_id
+    LEFT JOIN chat_indexed i ON i.conversation_id = m.conversation_id
+    WHERE m.user_id = ?1 AND m.active = 1 AND (?2 IS NULL OR m.conversation_id = ?2)
+        AND c.last_message_seq > coalesce(i.seq, 0)";
 
-pub(super) async fn search(
-    pool: &SqlitePool,
+/// What is not indexed of these conversations, of what user ?1 can see.
+pub(super) const UNINDEXED: &str = "
+    SELECT e.* FROM json_each(?2) j
+    CROSS JOIN chat_members m ON m.conversation_id = unhex(j.value) AND m.user_id = ?1 AND m.active = 1
+    LEFT JOIN chat_indexed i ON i.conversation_id = m.conversation_id
+    CROSS JOIN chat_entries e ON e.conversation_id = m.conversation_id
+        AND e.seq > max(coalesce(i.seq, 0), m.history_from - 1)
+    WHERE e.kind = 0 AND e.search_id IS NULL AND e.deleted_at IS NULL";
+
+impl SqliteStore {
+    /// Looks through what is not indexed and through the index, in one snapshot. Where the former is too much, it is indexed
+    /// first.
+    pub(super) async fn found(
+        &self,
+        user: UserId,
+        search: &Search,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let patience = Patience::begin();
+        loop {
+            let mut snapshot = self.reader.begin().await.map_err(store_error)?;
+            let (pending, count) = pending(&mut snapshot, user, search).await?;
+            if count <= MOST_SCANNED {
+                return found(&mut snapshot, user, search, after, limit, &pending).await;
+            }
+            drop(snapshot);
+            patience.check()?;
+            self.index_in(&pending).await?;
+        }
+    }
+}
+
+/// Where something may not be indexed, in the order of the ids, and how much that is in all.
+async fn pending(
+    snapshot: &mut SqliteConnection,
+    user: UserId,
+    search: &Search,
+) -> Result<(Vec<ConversationId>, u64), StoreError> {
+    let rows = sqlx::query(PENDING)
+        .bind(user.as_uuid())
+        .bind(search.conversation.map(ConversationId::as_uuid))
+        .fetch_all(snapshot)
+        .await
+        .map_err(store_error)?;
+    let (mut pending, mut count) = (Vec::new(), 0);
+    for row in &rows {
+        pending.push(row.conversation_id("conversation_id")?);
+        count += row.number("count")?;
+    }
+    pending.sort_unstable();
+    Ok((pending, count))
+}
+
+async fn unindexed(
+    snapshot: &mut SqliteConnection,
+    user: UserId,
+    pending: &[ConversationId],
+) -> Result<Vec<Message>, StoreError> {
+    if pending.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query(UNINDEXED)
+        .bind(user.as_uuid())
+        .bind(encode::ids(pending.iter().map(|id| id.as_uuid())))
+        .fetch_all(snapshot)
+        .await
+        .map_err(store_error)?;
+    rows.iter().map(Columns::message).collect()
+}
+
+async fn found(
+    snapshot: &mut SqliteConnection,
     user: UserId,
     search: &Search,
     after: Option<MessageId>,
     limit: usize,
+    pending: &[ConversationId],
 ) -> Result<Vec<Message>, StoreError> {
     let after = match after {
         None => None,
-        Some(id) => match accepted_at(pool, id).await? {
+        Some(id) => match accepted_at(snapshot, id).await? {
             Some(at) => Some((at, id)),
             None => return Ok(Vec::new()),
         },
     };
+    let unindexed = unindexed(snapshot, user, pending).await?;
     let bounds = [search.before, after.map(|(at, _)| at)];
     let until = bounds.into_iter().flatten().map(|at| first_id(at) + IDS);
     let until = until.min().unwrap_or(i64::MAX);
@@ -126,25 +209,26 @@ pub(super) async fn search(
         search,
         after,
     };
-    let mut found = query.newest(pool, 0, until, limit).await?;
+    let mut found = query.newest(snapshot, 0, until, limit).await?;
     if found.len() == limit
         && let Some((last, oldest)) = found.last().map(|(id, oldest)| (*id, oldest))
     {
         // Those of its millisecond are in no order.
         let first = first_id(oldest.created_at);
-        let rest = query.newest(pool, first, last, usize::MAX).await?;
+        let rest = query.newest(snapshot, first, last, usize::MAX).await?;
         found.extend(rest);
     }
-    let mut found: Vec<Message> = found.into_iter().map(|(_, message)| message).collect();
-    found.sort_unstable_by_key(|message| std::cmp::Reverse((message.created_at, message.id)));
-    found.truncate(limit);
-    Ok(found)
+    let found = found.into_iter().map(|(_, message)| message).collect();
+    Ok(merge(unindexed, search, after, found, limit))
 }
 
-async fn accepted_at(pool: &SqlitePool, id: MessageId) -> Result<Option<Timestamp>, StoreError> {
+async fn accepted_at(
+    snapshot: &mut SqliteConnection,
+    id: MessageId,
+) -> Result<Option<Timestamp>, StoreError> {
     let row = sqlx::query(PLACE)
         .bind(id.as_uuid())
-        .fetch_optional(pool)
+        .fetch_optional(snapshot)
         .await
         .map_err(store_error)?;
     row.map(|row| row.time("at")).transpose()
@@ -160,7 +244,7 @@ impl Matching<'_> {
     /// The newest with numbers from `from` to before `until`, the greatest number first.
     async fn newest(
         &self,
-        pool: &SqlitePool,
+        snapshot: &mut SqliteConnection,
         from: i64,
         until: i64,
         limit: usize,
@@ -176,7 +260,7 @@ impl Matching<'_> {
             .bind(search.before.map(Timestamp::as_millis))
             .bind(search.conversation.map(ConversationId::as_uuid))
             .bind(number(limit))
-            .fetch_all(pool)
+            .fetch_all(snapshot)
             .await
             .map_err(store_error)?;
         let found = |row: &SqliteRow| Ok((row.code("search_id")?, row.message()?));

@@ -5,12 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{
-    encode::hex,
-    script::Script,
-    search::{SearchIds, indexed},
-    transaction::Transaction,
-};
+use super::{encode::hex, script::Script, search::indexed, transaction::Transaction};
 use crate::{
     model::{Change, Entry, Message},
     store::{
@@ -68,11 +63,11 @@ const ENTRIES: (&str, &str) = (
     "
     INSERT INTO chat_entries (conversation_id, seq, kind, at, author_id, user_id, role, title, history, banned,
         target_seq, emoji, message_id, client_id, body, reply_to, edited_at, deleted_at, pinned_at, changed_seq,
-        sent_digest, mentions, mentions_everyone, reactions, search_id)
+        sent_digest, mentions, mentions_everyone, reactions)
     VALUES ",
     ";",
 );
-const ENTRY: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const ENTRY: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 const MESSAGES: (&str, &str) = (
     "
@@ -87,6 +82,7 @@ const MESSAGES: (&str, &str) = (
 );
 const MESSAGE: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
+/// Of messages that are indexed already. The words of the others are indexed as they are when their turn comes.
 const FORGET_WORDS: &str = "
     DELETE FROM chat_search WHERE rowid IN (
         SELECT e.search_id FROM json_each(?) j CROSS JOIN chat_entries e
@@ -94,9 +90,8 @@ const FORGET_WORDS: &str = "
 const REPLACE_WORDS: &str = "
     INSERT OR REPLACE INTO chat_search (rowid, words)
     SELECT e.search_id, j.value ->> 2 FROM json_each(?) j CROSS JOIN chat_entries e
-        ON e.conversation_id = unhex(j.value ->> 0) AND e.seq = j.value ->> 1;";
-const WORDS: &str = "
-    INSERT INTO chat_search (rowid, words) SELECT value ->> 0, value ->> 1 FROM json_each(?);";
+        ON e.conversation_id = unhex(j.value ->> 0) AND e.seq = j.value ->> 1
+    WHERE e.search_id IS NOT NULL;";
 
 const FORGET_MENTIONS: &str = "
     DELETE FROM chat_mentions WHERE (conversation_id, user_id, seq) IN (
@@ -161,7 +156,6 @@ pub(super) async fn store(
     loaded: &Loaded,
     results: &[Result<Committed, Refusal>],
     rewritten: &Rewritten,
-    mut search_ids: SearchIds,
 ) -> Result<(), StoreError> {
     let mut script = Script::new();
     let members = if writes.iter().all(leaves_places_alone) {
@@ -174,22 +168,16 @@ pub(super) async fn store(
     script.push_list(END_MEMBERSHIPS, deleted_conversations(loaded));
 
     let entries: Vec<&Entry> = results.iter().flat_map(appended).collect();
-    let mut words = Vec::new();
     for chunk in entries.chunks(AT_ONCE) {
         script.push_rows(ENTRIES, ENTRY, chunk.len());
         for entry in chunk {
             let stored = new_message(loaded, entry);
-            let id = stored.and_then(|stored| number(&stored.message, &mut search_ids));
-            bind_entry(&mut script, &EntryRecord::new(entry, stored), id);
-            if let (Some(stored), Some(id)) = (stored, id) {
-                words.push(json!([id, indexed(&stored.message)]));
-            }
+            bind_entry(&mut script, &EntryRecord::new(entry, stored));
         }
         if chunk.len() == AT_ONCE {
             transaction.run(script.statements()?).await?;
         }
     }
-    script.push_list(WORDS, words);
     push_rewritten(&mut script, loaded, rewritten);
     let changed: Vec<_> = loaded.changed_messages().collect();
     for chunk in changed.chunks(AT_ONCE) {
@@ -227,12 +215,6 @@ fn new_message<'l>(loaded: &'l Loaded, entry: &Entry) -> Option<&'l StoredMessag
         return None;
     };
     loaded.messages.get(&(entry.conversation_id, message.id))
-}
-
-/// Its number in the search index, unless it is deleted already.
-fn number(message: &Message, search_ids: &mut SearchIds) -> Option<i64> {
-    let is_found = message.deleted_at.is_none();
-    is_found.then(|| search_ids.next(message.created_at))
 }
 
 fn push_rewritten(script: &mut Script, loaded: &Loaded, rewritten: &Rewritten) {
@@ -332,7 +314,7 @@ fn changed_members(loaded: &Loaded) -> Vec<Value> {
     values.collect()
 }
 
-fn bind_entry(script: &mut Script, entry: &EntryRecord<'_>, search_id: Option<i64>) {
+fn bind_entry(script: &mut Script, entry: &EntryRecord<'_>) {
     script.bind(entry.conversation_id);
     script.bind(entry.seq);
     script.bind(entry.kind);
@@ -358,7 +340,6 @@ fn bind_entry(script: &mut Script, entry: &EntryRecord<'_>, search_id: Option<i6
     script.bind(message.and_then(|it| it.mentions.clone()));
     script.bind(message.map(|it| it.mentions_everyone));
     script.bind(message.and_then(|it| it.reactions.clone()));
-    script.bind(search_id);
 }
 
 fn bind_message(script: &mut Script, message: &MessageRecord<'_>) {
