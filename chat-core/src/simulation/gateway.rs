@@ -70,23 +70,28 @@ pub(super) async fn serve(
 
 /// What a session has to tell next.
 async fn next_of(session: &mut Session, in_turns: bool) -> Result<Batch, Error> {
-    while in_turns {
+    if !in_turns {
+        return session.next().await;
+    }
+    loop {
         let mut batch = Batch::default();
         let found = poll_fn(|it| Poll::Ready(session.try_next(it.waker(), &mut batch))).await;
         match found {
             TryNext::Frames | TryNext::FramesAndMore => return Ok(batch),
-            TryNext::Ask => break,
+            TryNext::Ask => return session.next().await,
             TryNext::Nothing => woken_or_due(session).await,
         }
     }
-    session.next().await
 }
 
 async fn woken_or_due(session: &Session) {
     let mut waits = true;
-    let woken = poll_fn(|_| match mem::replace(&mut waits, false) {
-        true => Poll::Pending,
-        false => Poll::Ready(()),
+    let woken = poll_fn(|_| {
+        if mem::replace(&mut waits, false) {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
     });
     match session.due() {
         None => woken.await,

@@ -71,11 +71,11 @@ mod tests {
         match payload {
             0..126 => frame.push(0x80 | u8::try_from(payload).unwrap()),
             126..65_536 => {
-                frame.push(0x80 | 126);
+                frame.push(0x80 | 0x7e);
                 frame.extend(u16::try_from(payload).unwrap().to_be_bytes());
             }
             _ => {
-                frame.push(0x80 | 127);
+                frame.push(0x80 | 0x7f);
                 frame.extend((payload as u64).to_be_bytes());
             }
         }
