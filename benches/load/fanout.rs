@@ -2,6 +2,8 @@
 
 use std::{path::Path, time::Duration};
 
+use anyhow::Context;
+
 use crate::{
     peers::{Peer, Places},
     report::{Bar, Report, median},
@@ -68,9 +70,10 @@ pub(crate) fn run(
     }
     for _round in 0..plan.rounds {
         for lane in &mut lanes {
-            lane.burst
-                .push(lane.room.run(plan.load(BURST, lane.bytes))?);
-            lane.single.push(lane.room.run(plan.load(1, lane.bytes))?);
+            for (under_way, costs) in [(BURST, &mut lane.burst), (1, &mut lane.single)] {
+                let cost = lane.room.run(plan.load(under_way, lane.bytes));
+                costs.push(cost.with_context(|| lane.name.clone())?);
+            }
         }
     }
     let title = format!(

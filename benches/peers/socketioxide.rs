@@ -12,6 +12,7 @@ use socketioxide::{
 async fn main() -> anyhow::Result<()> {
     let (layer, io) = SocketIo::builder()
         .ping_interval(Duration::from_mins(50))
+        .ping_timeout(Duration::from_mins(50))
         .build_layer();
     io.ns("/", async |socket: SocketRef| {
         socket.join("room");
