@@ -7,12 +7,15 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
-    task::Poll,
 };
 
 use chat_core::Batch;
 use parking_lot::Mutex;
-use tokio::{runtime::Handle, sync::Notify, task::unconstrained};
+use tokio::{
+    runtime::Handle,
+    sync::Notify,
+    task::{unconstrained, yield_now},
+};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -20,8 +23,9 @@ use tokio_util::{
 
 use super::line::Line;
 
-/// How many sockets are written to before other tasks of the same processor get their turn.
-const TURN: usize = 64;
+/// How many sockets are written to before other tasks of the same processor get their turn, and it is looked at what has
+/// arrived: a tenth of a millisecond. Whoever says something to a crowd would else wait until all of it has the last message.
+const TURN: usize = 32;
 
 /// The workers of one server. They are started with the first socket, and end when this is dropped.
 #[derive(Default)]
@@ -96,7 +100,7 @@ impl Worker {
             mem::swap(&mut lines, &mut *self.0.lines.lock());
             for (served, line) in lines.drain(..).enumerate() {
                 if served % TURN == TURN - 1 {
-                    others_turn().await;
+                    yield_now().await;
                 }
                 serve(&line, &mut batch);
             }
@@ -111,17 +115,4 @@ fn serve(line: &Arc<Line>, batch: &mut Batch) {
         batch.clear();
         line.give_up();
     }
-}
-
-/// Lets the tasks run that are ready now.
-async fn others_turn() {
-    let mut waited = false;
-    std::future::poll_fn(|context| {
-        if mem::replace(&mut waited, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
