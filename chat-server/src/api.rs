@@ -88,6 +88,15 @@ impl Api {
         http::finish(routes, &self.state)
     }
 
+    /// `/echo`, a socket without the protocol of this server, which says what it is told.
+    #[cfg(feature = "autobahn")]
+    #[doc(hidden)]
+    pub fn echo(&self) -> Router {
+        Router::new()
+            .route("/echo", axum::routing::get(crate::ws::echo::upgrade))
+            .with_state(Arc::clone(&self.state))
+    }
+
     /// The API for people and programs to read: `/openapi.json`, `/docs`, `/docs/socket` and `/docs/errors`, where `prefix` is
     /// the path that [`router`](Self::router) is nested at.
     ///

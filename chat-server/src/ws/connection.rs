@@ -33,7 +33,7 @@ use crate::{
 /// A socket outlives its token by this much, so that a renewal that is on its way arrives.
 const EXPIRY_GRACE: Duration = Duration::from_secs(5);
 /// With this much waiting to be written, no more commands are read.
-const MOST_UNWRITTEN: usize = 64;
+pub(super) const MOST_UNWRITTEN: usize = 64;
 /// A message must be whole this long after it has begun: on a slow line, the largest that are allowed take some seconds.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(20);
 /// After the store failed a session, it is asked again.

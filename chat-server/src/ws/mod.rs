@@ -2,6 +2,8 @@
 
 mod boundary;
 mod connection;
+#[cfg(feature = "autobahn")]
+pub(crate) mod echo;
 mod ending;
 mod greeting;
 mod lane;

@@ -25,7 +25,7 @@ use super::{
     reader::{Happened, Reader},
     transport::Transport,
 };
-use crate::{metrics::Transport as Way, state::Shared};
+use crate::{metrics, state::Shared};
 
 /// What is left to say to a peer that is being closed must be said in this time.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -55,9 +55,21 @@ impl Socket {
 
     pub(super) fn queue_signal(&mut self, signal: &Signal) {
         if let Signal::Error { problem, .. } = signal {
-            self.state.metrics.refused(Way::Socket, problem.code);
+            self.state
+                .metrics
+                .refused(metrics::Transport::Socket, problem.code);
         }
         self.line.push(Frame::of_signal(signal).wire().clone());
+    }
+
+    #[cfg(feature = "autobahn")]
+    pub(super) fn queue_text(&mut self, text: Utf8Bytes) {
+        use frame::coding::{Data, OpCode};
+        let mut bytes = Vec::new();
+        let frame = frame::Frame::message(text, OpCode::Data(Data::Text), true);
+        if frame.format(&mut bytes).is_ok() {
+            self.line.push(bytes.into());
+        }
     }
 
     pub(super) fn queue_ping(&mut self) {
