@@ -156,3 +156,129 @@ fn gather<'a>(pieces: impl Iterator<Item = &'a [u8]>, slices: &mut [IoSlice<'a>]
     }
     count
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{pin::Pin, sync::Arc};
+
+    use chat_core::{
+        Chat, NewGroup,
+        model::{ClientId, Draft, Title, UserId},
+    };
+    use parking_lot::Mutex;
+    use proptest::prelude::*;
+    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+    use super::*;
+
+    /// Takes as many bytes as it is told, or none, call by call.
+    struct Peer {
+        appetite: Vec<usize>,
+        taken: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl AsyncWrite for Peer {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            match self.appetite.pop() {
+                Some(0) => {
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                most => {
+                    let taken = most.unwrap_or(usize::MAX).min(bytes.len());
+                    self.taken.lock().extend_from_slice(&bytes[..taken]);
+                    Poll::Ready(Ok(taken))
+                }
+            }
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncRead for Peer {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    /// Batches as a session gives them, of so many messages each.
+    async fn batches(sizes: &[usize]) -> Vec<Batch> {
+        let chat = Chat::builder().start().await.unwrap();
+        let ana = UserId::new();
+        let title = Title::try_from("Lunch".to_owned()).unwrap();
+        let row = chat.create_group(ana, NewGroup::new(title, vec![])).await;
+        let conversation = row.unwrap().conversation.id;
+        let mut session = chat.connect(ana).await.unwrap();
+        session.join(conversation, None).await.unwrap();
+        let mut batches = Vec::new();
+        for size in sizes {
+            for number in 0..*size {
+                let draft = Draft {
+                    client_id: ClientId::new(),
+                    body: "x".repeat(1 + 7 * number),
+                    reply_to: None,
+                };
+                chat.send(ana, conversation, draft).await.unwrap();
+            }
+            batches.push(session.next().await.unwrap());
+        }
+        batches
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_peer_gets_everything_once_and_in_order_however_little_it_takes_at_once(
+            sizes in prop::collection::vec(1_usize..40, 1..4),
+            appetite in prop::collection::vec(0_usize..700, 0..200),
+            flushes in any::<bool>(),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let taken = Arc::default();
+                let peer = Peer { appetite, taken: Arc::clone(&taken) };
+                let transport = Transport::of_any(peer);
+                let mut outbox = Outbox::default();
+                let mut expected: Vec<u8> = Vec::new();
+                for mut batch in batches(&sizes).await {
+                    batch.wire().for_each(|piece| expected.extend(piece));
+                    outbox.write(&transport, &mut batch).unwrap();
+                    prop_assert!(batch.is_empty());
+                    outbox.push(Bytes::from_static(b"between"));
+                    expected.extend(b"between");
+                    if flushes {
+                        let _some = outbox.poll_write(&transport, &mut noop());
+                    }
+                }
+                while outbox.is_writing() {
+                    let written = outbox.poll_write(&transport, &mut noop());
+                    prop_assert!(!matches!(written, Poll::Ready(Err(_))));
+                }
+                prop_assert_eq!(&*taken.lock(), &expected);
+                Ok(())
+            })?;
+        }
+    }
+
+    fn noop() -> Context<'static> {
+        Context::from_waker(std::task::Waker::noop())
+    }
+}

@@ -62,6 +62,11 @@ impl Transport {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn of_any(stream: impl Stream + 'static) -> Self {
+        Self::Other(Mutex::new(Box::new(stream)))
+    }
+
     /// Writes as much as is taken at once; [`io::ErrorKind::WouldBlock`] if that is nothing.
     pub(super) fn try_write(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {

@@ -116,11 +116,19 @@ fn restrict(path: &Path, mode: &str) {
 async fn start() -> (Running, Certificate) {
     let certificate = Certificate::new();
     let directory = tempfile::tempdir().unwrap();
-    let config = Config {
+    let mut config = Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         tls: Some(certificate.write(directory.path())),
         ..Config::default()
     };
+    for rate in [
+        &mut config.limits.requests_per_second,
+        &mut config.limits.request_burst,
+        &mut config.limits.sends_per_second,
+        &mut config.limits.send_burst,
+    ] {
+        *rate = u32::MAX;
+    }
     let mut running = start_configured(config, directory).await;
     running.http = certificate.http();
     (running, certificate)
@@ -160,6 +168,37 @@ async fn rest_and_sockets_are_the_same_over_tls() {
         if frame["type"] == "new_message" {
             assert_eq!(frame["message"]["body"], long.as_str());
             break;
+        }
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_reader_that_does_not_read_for_a_while_misses_nothing_over_tls_either() {
+    let (running, certificate) = start().await;
+    let ana = running.person("ana").await;
+    let group = ana.group("Flood", &[]).await;
+    let stream = certificate.connect(running.server.local_addr()).await;
+    let bearer = format!("Bearer {}", ana.token);
+    let request = handshake(&running.url("/api/v1"), "/ws", &[("authorization", bearer)]);
+    let (mut socket, _) = client_async(request, stream).await.unwrap();
+    let join = json!({"type": "join_conversation", "conversation_id": group, "after_seq": 1});
+    socket.send(Message::text(join.to_string())).await.unwrap();
+    let long = "x".repeat(8_000);
+    // More than the buffers of the kernel on both ends.
+    for _ in 0..600 {
+        ana.say(&group, &long).await;
+    }
+    let mut next = 2;
+    while next < 602 {
+        let frame = time::timeout(PATIENCE, socket.next()).await.unwrap();
+        let Message::Text(frame) = frame.unwrap().unwrap() else {
+            continue;
+        };
+        let frame: Value = serde_json::from_str(&frame).unwrap();
+        if frame["type"] == "new_message" {
+            assert_eq!(frame["seq"], next);
+            next += 1;
         }
     }
     running.stop().await;

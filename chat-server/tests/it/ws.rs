@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use futures_util::SinkExt;
-use serde_json::json;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
 use tokio::time;
 use tokio_tungstenite::tungstenite::{Message, protocol::frame::coding::CloseCode};
 use uuid::Uuid;
@@ -443,6 +443,53 @@ fn endless() -> Vec<u8> {
         bytes.extend([0x00, 0x80, 0, 0, 0, 0]);
     }
     bytes
+}
+
+#[tokio::test]
+async fn a_message_that_does_not_end_is_not_waited_for() {
+    let running = start().await;
+    let ana = running.person("ana").await;
+    let mut socket = ana.connect().await;
+    socket.settle().await;
+    write_raw(&mut socket, &[0x01, 0x81, 0, 0, 0, 0, 0x61]).await;
+    // Others are answered: the fragment has been seen.
+    still_works(&ana).await;
+
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(41)).await;
+    tokio::time::resume();
+
+    assert_eq!(socket.closed().await, 1008);
+}
+
+#[tokio::test]
+async fn each_ping_is_answered_once_in_order_and_between_what_else_there_is_to_say() {
+    let running = start().await;
+    let ana = running.person("ana").await;
+    let mut socket = ana.connect().await;
+    socket.settle().await;
+    let mut bytes = Vec::new();
+    for number in 0..40 {
+        bytes.extend([0x89, 0x81, 0, 0, 0, 0, number]);
+        let command = format!(r#"{{"type":"ping","ref":"{number}"}}"#);
+        let length = u8::try_from(command.len()).unwrap();
+        bytes.extend([0x81, 0x80 | length, 0, 0, 0, 0]);
+        bytes.extend(command.as_bytes());
+    }
+    write_raw(&mut socket, &bytes).await;
+    let (mut pongs, mut acks) = (Vec::new(), Vec::new());
+    while pongs.len() + acks.len() < 80 {
+        match socket.stream.next().await.unwrap().unwrap() {
+            Message::Pong(payload) => pongs.push(payload[0]),
+            Message::Text(text) => {
+                let frame: Value = serde_json::from_str(&text).unwrap();
+                acks.push(frame["ref"].as_str().unwrap().parse::<u8>().unwrap());
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let expected: Vec<u8> = (0..40).collect();
+    assert_eq!((pongs, acks), (expected.clone(), expected));
 }
 
 async fn write_raw(socket: &mut Client, bytes: &[u8]) {
