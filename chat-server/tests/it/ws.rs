@@ -455,9 +455,9 @@ async fn a_message_that_does_not_end_is_not_waited_for() {
     // Others are answered: the fragment has been seen.
     still_works(&ana).await;
 
-    tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(41)).await;
-    tokio::time::resume();
+    time::pause();
+    time::advance(Duration::from_secs(41)).await;
+    time::resume();
 
     assert_eq!(socket.closed().await, 1008);
 }
