@@ -47,13 +47,13 @@ pub(crate) fn run(
         plan.bytes,
     );
     ours.is_ours = true;
-    // Ours tells more than the bytes that were sent: who said what, where and when. The bare loops run with as much, too.
+    // Ours tells more than the bytes that were sent: who said what, where and when. Those that come closest run with as much, too.
     let probe = ours.room.run(plan.load(BURST, plan.bytes))?;
     let envelope = probe.bytes_per_delivery.round() as usize;
     let mut lanes = vec![ours];
     for peer in peers {
         let sizes: &[usize] = match peer {
-            Peer::BareEach | Peer::BareMerged => &[plan.bytes, envelope],
+            Peer::BareEach | Peer::BareMerged | Peer::Bun => &[plan.bytes, envelope],
             _ => &[plan.bytes],
         };
         for bytes in sizes {

@@ -17,6 +17,7 @@ mod process;
 mod report;
 mod rest;
 mod room;
+mod rooms;
 
 use std::{
     path::{Path, PathBuf},
@@ -88,6 +89,17 @@ enum Workload {
         shape: Shape,
         #[arg(long, value_delimiter = ',', default_value = "100,1000,5000")]
         sizes: Vec<usize>,
+    },
+    /// Many small rooms in one server.
+    Rooms {
+        #[arg(long, default_value_t = 500)]
+        rooms: usize,
+        #[arg(long, default_value_t = 10)]
+        members: usize,
+        #[arg(long, default_value_t = 250)]
+        people: usize,
+        #[arg(long, default_value_t = 4.0)]
+        seconds: f64,
     },
     /// One room in which a fifth of the receivers read slowly.
     Slow {
@@ -175,6 +187,15 @@ fn run(
             ]);
         }
         Workload::Sizes { shape, sizes } => fanout::sizes(program, &sizes, shape.plan(), report)?,
+        Workload::Rooms {
+            rooms,
+            members,
+            people,
+            seconds,
+        } => {
+            let duration = Duration::from_secs_f64(seconds);
+            rooms::run(program, rooms, members, people, duration, report)?;
+        }
         Workload::Slow { shape } => fanout::slow(program, shape.plan(), report)?,
         Workload::Idle {
             connections,

@@ -200,14 +200,14 @@ impl Room {
     }
 }
 
-fn publisher(ours: &Ours, person: &Person) -> anyhow::Result<TcpStream> {
+pub(crate) fn publisher(ours: &Ours, person: &Person) -> anyhow::Result<TcpStream> {
     let mut stream = ours.connect()?;
     http::upgrade(&mut stream, "/api/v1/ws", Some(&person.token))?;
     Ok(stream)
 }
 
 /// The frame that sends a message.
-fn send_message(conversation: &str, body: &str) -> Vec<u8> {
+pub(crate) fn send_message(conversation: &str, body: &str) -> Vec<u8> {
     let command = json!({
         "type": "send_message",
         "conversation_id": conversation,
