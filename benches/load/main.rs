@@ -42,7 +42,7 @@ use crate::{
 /// run only.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// What a chat server costs; built for release if it is not there.
+    /// The program of the server; else it is built for release.
     #[arg(long, global = true)]
     server: Option<PathBuf>,
     /// Writes the report, and charts where there are some, into this directory.
@@ -92,11 +92,12 @@ enum Workload {
     },
     /// Many small rooms in one server.
     Rooms {
-        #[arg(long, default_value_t = 500)]
+        #[arg(long, default_value_t = 50)]
         rooms: usize,
         #[arg(long, default_value_t = 10)]
         members: usize,
-        #[arg(long, default_value_t = 250)]
+        /// A row of everybody's list goes to each of their sockets: the fewer people, the more of these.
+        #[arg(long, default_value_t = 500)]
         people: usize,
         #[arg(long, default_value_t = 4.0)]
         seconds: f64,

@@ -27,7 +27,7 @@ struct Small {
     heard: usize,
 }
 
-/// So many rooms of so many people; each has one socket, and is in as many rooms as it takes.
+/// So many rooms of so many people, who have a socket for each of their rooms.
 pub(crate) fn run(
     program: &Path,
     rooms: usize,
@@ -41,7 +41,7 @@ pub(crate) fn run(
     let mut crowd = Crowd::new(Dialect::Ours)?;
     let mut small = Vec::with_capacity(rooms);
     for index in 0..rooms {
-        let first = (index * members) % (people - members + 1);
+        let first = (index * members) % (people / members * members);
         let those = &ours.people[first..first + members];
         let conversation = ours.group(those)?;
         for person in those {
