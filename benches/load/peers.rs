@@ -82,7 +82,7 @@ impl Peer {
         match self {
             Self::BareEach => "a bare `send` each",
             Self::BareMerged => "a bare `send`, merged",
-            Self::Bun => "Bun `publish` (uWebSockets)",
+            Self::Bun => "Bun (uWebSockets)",
             Self::Tungstenite => "tungstenite + broadcast",
             Self::Socketioxide => "socketioxide",
             Self::SocketIo => "socket.io (Node)",
