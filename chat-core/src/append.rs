@@ -10,12 +10,12 @@ use tokio::{
 
 use crate::{
     access::AnyPolicy,
-    bus::{AnyBus, Cursors, Envelope, Notice},
+    bus::{Cursors, NodeBus, Notice},
     error::Error,
     hub::Hub,
     indexer::Indexer,
     limits::Limits,
-    model::{Change, ConversationId, Entry, NodeId, UserId},
+    model::{Change, ConversationId, Entry, UserId},
     stats::Counters,
     store::{Act, AnyStore, Committed, ReadCursor, Refusal, StoreError, Write},
 };
@@ -45,10 +45,9 @@ struct Waiting {
 /// The other end, for the one task that commits.
 #[derive(Debug)]
 pub(crate) struct Committer {
-    pub(crate) node: NodeId,
     pub(crate) store: AnyStore,
     pub(crate) hub: Arc<Hub>,
-    pub(crate) bus: AnyBus,
+    pub(crate) bus: NodeBus,
     pub(crate) policy: AnyPolicy,
     pub(crate) limits: Arc<Limits>,
     pub(crate) counters: Arc<Counters>,
@@ -211,9 +210,7 @@ impl Committer {
         self.hub.deliver(&entries);
         for entry in entries {
             self.policy.on_entry(&entry);
-            self.tell_others(Notice::Entry {
-                entry: Box::new(entry),
-            });
+            self.tell_others(entry);
         }
         for (conversation, members) in ended {
             for some in members.chunks(MOST_IN_A_NOTICE) {
@@ -225,9 +222,7 @@ impl Committer {
     fn publish_again(&self, entries: Vec<Entry>) {
         self.hub.deliver(&entries);
         for entry in entries {
-            self.tell_others(Notice::Entry {
-                entry: Box::new(entry),
-            });
+            self.tell_others(entry);
         }
     }
 
@@ -248,7 +243,7 @@ impl Committer {
         };
         if cursors != Cursors::default() {
             self.hub.cursors_moved(conversation_id, user_id, cursors);
-            self.tell_others(Notice::Cursors {
+            self.bus.tell(Notice::Cursors {
                 conversation_id,
                 user_id,
                 cursors,
@@ -261,16 +256,25 @@ impl Committer {
         for user in &user_ids {
             self.hub.row_changed(conversation_id, *user);
         }
-        self.tell_others(Notice::Rows {
+        self.bus.tell(Notice::Rows {
             conversation_id,
             user_ids,
         });
     }
 
-    fn tell_others(&self, notice: Notice) {
-        self.bus.publish(Envelope {
-            origin: self.node,
-            notice,
+    /// Tells other nodes of an entry; and those of somebody who did not belong there before, that they do.
+    fn tell_others(&self, entry: Entry) {
+        let conversation_id = entry.conversation_id;
+        match entry.change {
+            Change::MemberJoined { user_id, .. } => self.bus.tell(Notice::Joined {
+                conversation_id,
+                user_id,
+            }),
+            Change::NewMessage { .. } if entry.seq == 1 => self.hub.tell_of_new(conversation_id),
+            _ => {}
+        }
+        self.bus.tell(Notice::Entry {
+            entry: Box::new(entry),
         });
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     indexer::Indexer,
     limits::Limits,
     model::NodeId,
+    nodes::Nodes,
     presence::Presences,
     stats::Counters,
     store::{AnyStore, MemoryStore, Store},
@@ -73,7 +74,6 @@ impl Builder {
         let store = self
             .store
             .unwrap_or_else(|| AnyStore::new(MemoryStore::default()));
-        let bus = self.bus.unwrap_or_else(|| AnyBus::new(LocalBus));
         let directory = self
             .directory
             .unwrap_or_else(|| AnyDirectory::new(OpenDirectory));
@@ -83,6 +83,8 @@ impl Builder {
         let directory = directory.with_patience(limits.store_patience);
         let node = NodeId::new();
         let epoch = store.epoch().await?;
+        let bus = self.bus.unwrap_or_else(|| AnyBus::new(LocalBus));
+        let bus = bus.of(node, epoch);
 
         let herald = Arc::<Herald>::default();
         let indexer = Arc::<Indexer>::default();
@@ -90,15 +92,15 @@ impl Builder {
         let typing = Arc::new(Typing::new(Arc::clone(&limits)));
         let hub = Arc::new(Hub::new(
             store.clone(),
+            bus.clone(),
             Arc::clone(&typing),
             Arc::clone(&herald),
             Arc::clone(&limits),
             Arc::clone(&counters),
         ));
-        let presence = Presences::new(store.clone(), Arc::clone(&limits));
+        let presence = Presences::new(store.clone(), bus.clone(), Arc::clone(&limits));
         let (appender, queue) = Appender::new(&limits);
         let committer = Committer {
-            node,
             store: store.clone(),
             hub: Arc::clone(&hub),
             bus: bus.clone(),
@@ -118,6 +120,7 @@ impl Builder {
             hub,
             presence,
             doubts: Arc::default(),
+            nodes: Nodes::new(),
             typing,
             appender,
             counters,
@@ -133,15 +136,15 @@ impl Builder {
             .spawn(async move { hub.run_errands(stop).await });
         let (hub, stop) = (Arc::clone(&engine.hub), engine.stop.clone());
         engine.tasks.spawn(async move { hub.run_rows(stop).await });
+        if engine.bus.is_shared() {
+            engine.join_others();
+        }
         let stop = engine.stop.clone();
         engine.tasks.spawn(async move { herald.run(stop).await });
         let (store, stop) = (engine.store.clone(), engine.stop.clone());
         engine
             .tasks
             .spawn(async move { indexer.run(store, stop).await });
-        engine
-            .tasks
-            .spawn(engine::listen_to_bus(Arc::downgrade(&engine)));
         engine
             .tasks
             .spawn(engine::keep_time(Arc::downgrade(&engine)));

@@ -5,12 +5,13 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::{sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     access::AnyPolicy,
     append::Appender,
-    bus::{AnyBus, Envelope, Incoming, Notice},
+    bus::{Incoming, NodeBus, Notice, Topic},
     directory::AnyDirectory,
     error::Error,
     hub::Hub,
@@ -18,7 +19,8 @@ use crate::{
     model::{
         Availability, ConversationId, NodeId, Presence, Profile, Row, Settings, StoreEpoch, UserId,
     },
-    presence::{Doubts, Presences, hidden},
+    nodes::{self, Heard, Nodes},
+    presence::{Doubts, Part, Presences, hidden},
     protocol::rest::PatchSettings,
     source::HashMap,
     stats::{Counters, Stats},
@@ -28,6 +30,8 @@ use crate::{
 
 /// How often graces, expiries and idle rooms are looked at.
 const TICK: Duration = Duration::from_millis(250);
+/// For how long a node that goes waits until that is on its way to the others.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// What all handles and sessions share.
 #[derive(Debug)]
@@ -36,12 +40,13 @@ pub(crate) struct Engine {
     pub(crate) epoch: StoreEpoch,
     pub(crate) limits: Arc<Limits>,
     pub(crate) store: AnyStore,
-    pub(crate) bus: AnyBus,
+    pub(crate) bus: NodeBus,
     pub(crate) directory: AnyDirectory,
     pub(crate) policy: AnyPolicy,
     pub(crate) hub: Arc<Hub>,
     pub(crate) presence: Presences,
     pub(crate) doubts: Arc<Doubts>,
+    pub(crate) nodes: Nodes,
     pub(crate) typing: Arc<Typing>,
     pub(crate) appender: Appender,
     pub(crate) counters: Arc<Counters>,
@@ -156,13 +161,19 @@ impl Engine {
         self.presence.set_settings(user, settings);
         self.keep_typing_secret(user, settings);
         self.doubts.add(user);
-        self.tell_others(Notice::Settings { user_id: user });
+        self.bus.tell(Notice::Settings { user_id: user });
         Ok(settings)
     }
 
     fn keep_typing_secret(&self, user: UserId, settings: Settings) {
         if !is_typing_told(settings) {
-            self.typing.stop_everywhere(user, &self.hub);
+            for conversation_id in self.typing.stop_everywhere(user, &self.hub) {
+                self.bus.tell(Notice::Typing {
+                    conversation_id,
+                    user_id: user,
+                    typing: false,
+                });
+            }
         }
     }
 
@@ -187,7 +198,7 @@ impl Engine {
     ) -> Result<bool, Error> {
         let changed = self.store.set_blocked(user, other, blocked).await?;
         self.blocks_changed(user, other, blocked);
-        self.tell_others(Notice::Blocked {
+        self.bus.tell(Notice::Blocked {
             user_id: user,
             other_id: other,
             blocked,
@@ -225,6 +236,7 @@ impl Engine {
         Stats {
             sessions: self.hub.count_sessions(),
             users: self.presence.count(),
+            nodes: self.nodes.count(),
             rooms,
             attachments,
             ..self.counters.totals()
@@ -247,17 +259,38 @@ impl Engine {
         Ok(profiles)
     }
 
-    fn tell_others(&self, notice: Notice) {
-        self.bus.publish(Envelope {
-            origin: self.node,
-            notice,
-        });
+    /// Starts what keeps this node together with others on the same store.
+    pub(crate) fn join_others(self: &Arc<Self>) {
+        self.bus.follow(Topic::Nodes);
+        self.bus.follow(Topic::Node(self.node));
+        let (hub, stop) = (Arc::clone(&self.hub), self.stop.clone());
+        self.tasks
+            .spawn(async move { hub.run_comparisons(stop).await });
+        self.tasks.spawn(listen_to_bus(Arc::downgrade(self)));
+        self.tasks.spawn(give_signs_of_life(Arc::downgrade(self)));
+        self.tasks.spawn(keep_lease(Arc::downgrade(self)));
+    }
+
+    /// Tells the others that this node goes.
+    pub(crate) async fn leave_others(&self) {
+        if !self.bus.is_shared() {
+            return;
+        }
+        self.bus.tell(Notice::Leaving);
+        let _ = timeout(GOODBYE, self.bus.flush()).await;
+        if let Err(error) = self.store.end_lease(self.node).await {
+            tracing::warn!(%error, "the lease of this node ends by itself");
+        }
     }
 
     /// What another node tells.
-    fn hear(&self, notice: Notice) {
+    fn hear(&self, origin: NodeId, notice: Notice) {
         match notice {
-            Notice::Entry { entry } => self.hub.deliver(&[*entry]),
+            Notice::Entry { entry } => {
+                self.counters
+                    .heard(self.hub.is_followed(entry.conversation_id));
+                self.hub.deliver(&[*entry]);
+            }
             Notice::Cursors {
                 conversation_id,
                 user_id,
@@ -277,12 +310,121 @@ impl Engine {
                 other_id,
                 blocked,
             } => self.blocks_changed(user_id, other_id, blocked),
+            Notice::Joined {
+                conversation_id,
+                user_id,
+            } => self.hub.joined(conversation_id, user_id),
+            Notice::Typing {
+                conversation_id,
+                user_id,
+                typing,
+            } => self.hear_typing(conversation_id, user_id, typing),
+            Notice::Alive { number, presence } => self.hear_sign_of_life(origin, number, presence),
+            Notice::Leaving => {
+                self.nodes.forget(origin);
+                self.presence.is_leaving(origin);
+            }
+            // Of a node that was not heard before, all will be asked.
+            Notice::Presence { .. } | Notice::AllPresences { .. } | Notice::AskPresence { .. }
+                if !self.nodes.are_with(origin) => {}
+            Notice::Presence { version, changes } => {
+                self.presence.changed_elsewhere(origin, version, changes);
+            }
+            Notice::AskPresence { .. } => self.presence.tell_all(origin),
+            Notice::AllPresences {
+                version,
+                part,
+                parts,
+                users,
+                ..
+            } => {
+                let part = Part {
+                    version,
+                    part,
+                    parts,
+                    users,
+                };
+                self.presence.all_elsewhere(origin, part);
+            }
         }
+    }
+
+    fn hear_typing(&self, conversation: ConversationId, user: UserId, typing: bool) {
+        if !typing {
+            self.typing.stop(conversation, user, &self.hub);
+        } else if self.hub.is_followed(conversation) {
+            self.typing.start(conversation, user, &self.hub);
+        }
+    }
+
+    fn hear_sign_of_life(&self, origin: NodeId, number: u64, presence: u64) {
+        match self.nodes.heard(origin, number) {
+            Heard::Again => {}
+            Heard::New => tracing::info!(node = %origin, "another node is there"),
+            Heard::AfterAGap => {
+                tracing::warn!(node = %origin, "something that a node said is missing: it is read from the store");
+                self.hub.suspect_all();
+            }
+        }
+        if self.presence.must_ask(origin, presence) {
+            self.bus.tell(Notice::AskPresence { node_id: origin });
+        }
+    }
+
+    /// Something that others said may be missing.
+    fn suspect_all(&self) {
+        self.hub.suspect_all();
+        for user in self.presence.users() {
+            self.doubts.add(user);
+        }
+    }
+
+    /// Says that this node is there, and sees whether the others are heard.
+    fn give_sign_of_life(&self) {
+        let presence = self.presence.tell_others();
+        let number = self.nodes.next_beat(self.bus.take_dropped());
+        self.bus.tell(Notice::Alive { number, presence });
+        let is_in_doubt = !self.nodes.are_all_heard();
+        if self.hub.set_in_doubt(is_in_doubt) {
+            if is_in_doubt {
+                self.counters.doubted();
+                tracing::warn!(
+                    "the bus may not carry what others say: it is read from the store meanwhile"
+                );
+            } else {
+                tracing::info!("the bus carries what others say");
+                self.suspect_all();
+            }
+        }
+    }
+
+    /// Holds this node's lease, and lets those go whose lease is over.
+    async fn renew_lease(&self) -> Result<(), StoreError> {
+        self.store.renew_lease(self.node).await?;
+        let silent = self.nodes.long_silent();
+        if silent.is_empty() {
+            return Ok(());
+        }
+        let dead = match self.store.leases().await? {
+            Some(leases) => silent
+                .into_iter()
+                .filter(|it| !leases.contains(it))
+                .collect(),
+            None => self.nodes.given_up(),
+        };
+        for node in dead {
+            tracing::warn!(%node, "a node is gone: its users are taken for gone, too");
+            self.nodes.forget(node);
+            self.presence.is_dead(node);
+            // Of what it stored last, it may have told nobody.
+            self.suspect_all();
+        }
+        Ok(())
     }
 }
 
 /// Brings in what other nodes tell. Ends with the engine.
-pub(crate) async fn listen_to_bus(engine: Weak<Engine>) {
+async fn listen_to_bus(engine: Weak<Engine>) {
     let Some((bus, stop)) = engine
         .upgrade()
         .map(|engine| (engine.bus.clone(), engine.stop.clone()))
@@ -299,11 +441,40 @@ pub(crate) async fn listen_to_bus(engine: Weak<Engine>) {
             return;
         };
         match incoming {
-            Incoming::Suspect => engine.hub.suspect_all(),
-            Incoming::Envelope(envelope) if envelope.origin == engine.node => {}
-            Incoming::Envelope(envelope) => engine.hear(envelope.notice),
+            Incoming::Suspect => engine.suspect_all(),
+            Incoming::Envelope(envelope) if envelope.origin == engine.node => {
+                if matches!(envelope.notice, Notice::Alive { .. }) {
+                    engine.nodes.echoed();
+                }
+            }
+            Incoming::Envelope(envelope) => engine.hear(envelope.origin, envelope.notice),
         }
     }
+}
+
+/// Says several times a second that this node is there. Ends with the engine.
+async fn give_signs_of_life(engine: Weak<Engine>) {
+    while let Some(engine) = in_a_while(&engine, nodes::BEAT).await {
+        engine.give_sign_of_life();
+    }
+}
+
+/// Renews the lease of this node. Ends with the engine.
+async fn keep_lease(engine: Weak<Engine>) {
+    let mut pause = Duration::ZERO;
+    while let Some(engine) = in_a_while(&engine, pause).await {
+        if let Err(error) = engine.renew_lease().await {
+            tracing::warn!(%error, "the lease of this node is renewed later");
+        }
+        pause = nodes::BETWEEN_RENEWALS;
+    }
+}
+
+/// The engine after this time, if there still is one and it goes on.
+async fn in_a_while(engine: &Weak<Engine>, pause: Duration) -> Option<Arc<Engine>> {
+    let stop = engine.upgrade()?.stop.clone();
+    stop.run_until_cancelled(sleep(pause)).await?;
+    engine.upgrade()
 }
 
 /// Looks at what time brings, several times a second. Ends with the engine.
@@ -348,7 +519,7 @@ pub(crate) async fn settle_settings(engine: Weak<Engine>) {
         if let Err(error) = engine.settle_settings(user).await {
             tracing::warn!(%error, "the settings of a user are read again later");
             doubts.add(user);
-            tokio::time::sleep(TICK).await;
+            sleep(TICK).await;
         }
     }
 }
@@ -362,7 +533,7 @@ pub(crate) async fn note_last_seen(engine: Weak<Engine>) {
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(TICK) => {}
+            () = sleep(TICK) => {}
         }
         let Some(engine) = engine.upgrade() else {
             return;

@@ -89,6 +89,7 @@ mod indexer;
 mod limits;
 mod mention;
 pub mod model;
+mod nodes;
 mod presence;
 pub mod protocol;
 mod room;

@@ -30,6 +30,14 @@ pub struct Stats {
     pub late_reads: u64,
     /// Times that a room compared itself with the store because something might have been missed, in total.
     pub repairs: u64,
+    /// Other nodes on the same store that are heard, or were a moment ago.
+    pub nodes: u64,
+    /// Times that the bus between the nodes was found not to carry, in total.
+    pub doubts: u64,
+    /// Entries that other nodes told of, in total.
+    pub entries_heard: u64,
+    /// Those of them that concerned nobody here, in total.
+    pub entries_unneeded: u64,
     /// Transactions that were committed, in total.
     pub commits: u64,
     /// Transactions that failed, or of which it is not known, in total.
@@ -77,6 +85,9 @@ pub(crate) struct Counters {
     handed_out: [HandedOut; HandedOut::SHARDS],
     late_reads: AtomicU64,
     repairs: AtomicU64,
+    doubts: AtomicU64,
+    entries_heard: AtomicU64,
+    entries_unneeded: AtomicU64,
     commits: AtomicU64,
     commit_failures: AtomicU64,
     writes_committed: AtomicU64,
@@ -157,6 +168,17 @@ impl Counters {
         add(&self.repairs, 1);
     }
 
+    /// The bus does not carry, it seems.
+    pub(crate) fn doubted(&self) {
+        add(&self.doubts, 1);
+    }
+
+    /// Another node told of an entry.
+    pub(crate) fn heard(&self, is_needed: bool) {
+        add(&self.entries_heard, 1);
+        add(&self.entries_unneeded, u64::from(!is_needed));
+    }
+
     /// A transaction took this long.
     pub(crate) fn committed(&self, accepted: usize, refused: usize, took: Duration) {
         add(&self.commits, 1);
@@ -190,6 +212,9 @@ impl Counters {
             bytes: handed_out(|shard| &shard.bytes),
             late_reads: get(&self.late_reads),
             repairs: get(&self.repairs),
+            doubts: get(&self.doubts),
+            entries_heard: get(&self.entries_heard),
+            entries_unneeded: get(&self.entries_unneeded),
             commits: get(&self.commits),
             commit_failures: get(&self.commit_failures),
             writes_committed: get(&self.writes_committed),

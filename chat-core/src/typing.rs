@@ -55,17 +55,18 @@ impl Typing {
         }
     }
 
-    /// This user types nowhere any longer.
-    pub(crate) fn stop_everywhere(&self, user: UserId, hub: &Hub) {
+    /// This user types nowhere any longer; where they did.
+    pub(crate) fn stop_everywhere(&self, user: UserId, hub: &Hub) -> Vec<ConversationId> {
         let typists = |typists: &Typists| typists.until.contains_key(&user);
         let everywhere: Vec<_> = {
             let conversations = self.conversations.lock();
             let in_them = conversations.iter().filter(|(_, it)| typists(it));
             in_them.map(|(id, _)| *id).collect()
         };
-        for conversation in everywhere {
-            self.stop(conversation, user, hub);
+        for conversation in &everywhere {
+            self.stop(*conversation, user, hub);
         }
+        everywhere
     }
 
     /// Who types now, by id.

@@ -1,18 +1,47 @@
 //! How nodes tell each other that something moved: a hint, never the truth.
 
 mod local;
+#[cfg(feature = "nats")]
+pub mod nats;
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 pub use local::LocalBus;
+#[cfg(feature = "nats")]
+pub use nats::NatsBus;
 use serde::{Deserialize, Serialize};
+use smallvec::{SmallVec, smallvec};
 
-use crate::model::{ConversationId, Entry, NodeId, Seq, UserId};
+use crate::model::{ConversationId, Entry, NodeId, Seq, Status, StoreEpoch, UserId};
+
+/// Whom a notice is for: it is heard by the nodes that follow this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Topic {
+    /// All nodes.
+    Nodes,
+    /// One node.
+    Node(NodeId),
+    /// The nodes where somebody is connected who belongs to this conversation.
+    Conversation(ConversationId),
+    /// The nodes where this user is connected.
+    User(UserId),
+}
 
 /// What one node tells the others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
-    /// The node that speaks; a node passes over what it said itself.
+    /// The life of the store that it is about; nodes of another store pass over it.
+    pub epoch: StoreEpoch,
+    /// The node that speaks.
     pub origin: NodeId,
     /// What it says.
     pub notice: Notice,
@@ -59,6 +88,85 @@ pub enum Notice {
         /// Whether they are blocked now.
         blocked: bool,
     },
+    /// A user has a conversation in their list from here on.
+    Joined {
+        /// Which.
+        conversation_id: ConversationId,
+        /// Who.
+        user_id: UserId,
+    },
+    /// A user types, or no longer does.
+    Typing {
+        /// Where.
+        conversation_id: ConversationId,
+        /// Who.
+        user_id: UserId,
+        /// Whether they do.
+        typing: bool,
+    },
+    /// The node is there, and the bus carries what it says: said several times a second.
+    Alive {
+        /// One more each time.
+        number: u64,
+        /// How many [`Notice::Presence`] it has said.
+        presence: u64,
+    },
+    /// The node goes; its users may come back on others.
+    Leaving,
+    /// The presence of some of the node's users changed.
+    Presence {
+        /// One more each time, so that it is noticed when one is missing.
+        version: u64,
+        /// How they are seen, as far as this node knows.
+        changes: Vec<(UserId, Status)>,
+    },
+    /// The node wants to know of all users of another one who are there.
+    AskPresence {
+        /// Of which.
+        node_id: NodeId,
+    },
+    /// A part of the answer to [`Notice::AskPresence`].
+    AllPresences {
+        /// Who asked.
+        node_id: NodeId,
+        /// How many [`Notice::Presence`] are in it.
+        version: u64,
+        /// Which part, from 0.
+        part: u32,
+        /// How many there are.
+        parts: u32,
+        /// Those who are there.
+        users: Vec<(UserId, Status)>,
+    },
+}
+
+impl Notice {
+    /// Whom it is for.
+    #[must_use]
+    pub fn topics(&self) -> SmallVec<[Topic; 2]> {
+        match self {
+            Self::Entry { entry } => smallvec![Topic::Conversation(entry.conversation_id)],
+            Self::Cursors {
+                conversation_id, ..
+            }
+            | Self::Rows {
+                conversation_id, ..
+            }
+            | Self::Typing {
+                conversation_id, ..
+            } => smallvec![Topic::Conversation(*conversation_id)],
+            Self::Settings { user_id } | Self::Joined { user_id, .. } => {
+                smallvec![Topic::User(*user_id)]
+            }
+            Self::Blocked {
+                user_id, other_id, ..
+            } => smallvec![Topic::User(*user_id), Topic::User(*other_id)],
+            Self::Alive { .. } | Self::Leaving | Self::Presence { .. } => smallvec![Topic::Nodes],
+            Self::AskPresence { node_id } | Self::AllPresences { node_id, .. } => {
+                smallvec![Topic::Node(*node_id)]
+            }
+        }
+    }
 }
 
 /// To where a member's cursors moved; those that are absent did not.
@@ -109,33 +217,80 @@ pub enum Incoming {
 /// Carries hints between nodes that share a store.
 ///
 /// A bus may lose, repeat and reorder: the engine repairs all three from the store. Losing every message costs latency,
-/// never a message.
+/// never a message. What a node publishes comes back to itself, too: by that it knows that the bus carries.
 pub trait Bus: Send + Sync + 'static {
     /// Hands an envelope over and returns at once, whatever state the bus is in; what cannot be carried is dropped.
-    fn publish(&self, envelope: Envelope);
+    /// `false` when it was: the engine then lets the other nodes know that they miss something.
+    fn publish(&self, topic: Topic, envelope: Envelope) -> bool;
+
+    /// Lets this node hear what is published on a topic from now on, or as soon as that can be. Returns at once.
+    fn follow(&self, topic: Topic);
+
+    /// The opposite of [`follow`](Self::follow).
+    fn unfollow(&self, topic: Topic);
 
     /// The next thing that came in. Cancellation safe: what was not returned comes with the next call.
     fn receive(&self) -> impl Future<Output = Incoming> + Send;
+
+    /// Completes when what was published is on its way, or cannot be. The engine waits for it at its end.
+    fn flush(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
+    /// Whether there may be other nodes. A bus of a single node is told nothing and followed nowhere.
+    fn is_shared(&self) -> bool {
+        true
+    }
 }
 
 /// The object-safe twin of [`Bus`].
 trait ErasedBus: Send + Sync {
-    fn publish(&self, envelope: Envelope);
+    fn publish(&self, topic: Topic, envelope: Envelope) -> bool;
+    fn follow(&self, topic: Topic);
+    fn unfollow(&self, topic: Topic);
     fn receive(&self) -> Pin<Box<dyn Future<Output = Incoming> + Send + '_>>;
+    fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    fn is_shared(&self) -> bool;
 }
 
 impl<B: Bus> ErasedBus for B {
-    fn publish(&self, envelope: Envelope) {
-        Bus::publish(self, envelope);
+    fn publish(&self, topic: Topic, envelope: Envelope) -> bool {
+        Bus::publish(self, topic, envelope)
+    }
+
+    fn follow(&self, topic: Topic) {
+        Bus::follow(self, topic);
+    }
+
+    fn unfollow(&self, topic: Topic) {
+        Bus::unfollow(self, topic);
     }
 
     fn receive(&self) -> Pin<Box<dyn Future<Output = Incoming> + Send + '_>> {
         Box::pin(Bus::receive(self))
     }
+
+    fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(Bus::flush(self))
+    }
+
+    fn is_shared(&self) -> bool {
+        Bus::is_shared(self)
+    }
 }
 
-/// Any bus, behind one pointer.
+/// This node's end of any bus, behind one pointer. On the bus of a single node nothing is said and nobody is followed.
 #[derive(Clone)]
+pub(crate) struct NodeBus {
+    bus: Arc<dyn ErasedBus>,
+    epoch: StoreEpoch,
+    node: NodeId,
+    is_shared: bool,
+    /// Something that was said here was dropped.
+    dropped: Arc<AtomicBool>,
+}
+
+/// Any bus, before it is known whose.
 pub(crate) struct AnyBus(Arc<dyn ErasedBus>);
 
 impl AnyBus {
@@ -143,17 +298,86 @@ impl AnyBus {
         Self(Arc::new(bus))
     }
 
-    pub(crate) fn publish(&self, envelope: Envelope) {
-        self.0.publish(envelope);
+    pub(crate) fn of(self, node: NodeId, epoch: StoreEpoch) -> NodeBus {
+        NodeBus {
+            is_shared: self.0.is_shared(),
+            bus: self.0,
+            epoch,
+            node,
+            dropped: Arc::default(),
+        }
+    }
+}
+
+impl NodeBus {
+    /// Whether there may be other nodes.
+    pub(crate) const fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
+    pub(crate) fn tell(&self, notice: Notice) {
+        if !self.is_shared {
+            return;
+        }
+        let mut topics = notice.topics();
+        let envelope = Envelope {
+            epoch: self.epoch,
+            origin: self.node,
+            notice,
+        };
+        let last = topics.pop();
+        let mut taken = true;
+        for topic in topics {
+            taken &= self.bus.publish(topic, envelope.clone());
+        }
+        if let Some(topic) = last {
+            taken &= self.bus.publish(topic, envelope);
+        }
+        if !taken {
+            self.dropped.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether something was dropped since this was last asked.
+    pub(crate) fn take_dropped(&self) -> bool {
+        self.dropped.swap(false, Ordering::Relaxed)
+    }
+
+    pub(crate) fn follow(&self, topic: Topic) {
+        if self.is_shared {
+            self.bus.follow(topic);
+        }
+    }
+
+    pub(crate) fn unfollow(&self, topic: Topic) {
+        if self.is_shared {
+            self.bus.unfollow(topic);
+        }
+    }
+
+    /// The next thing that concerns this store.
     pub(crate) async fn receive(&self) -> Incoming {
-        self.0.receive().await
+        loop {
+            match self.bus.receive().await {
+                Incoming::Envelope(envelope) if envelope.epoch != self.epoch => {}
+                incoming => return incoming,
+            }
+        }
+    }
+
+    pub(crate) async fn flush(&self) {
+        self.bus.flush().await;
     }
 }
 
 impl fmt::Debug for AnyBus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AnyBus")
+    }
+}
+
+impl fmt::Debug for NodeBus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NodeBus({})", self.node)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Chat, NO_CONVERSATION};
 use crate::{
+    bus::Notice,
     error::Error,
     model::{ConversationId, History, MineChanges, Row, Seq, Timestamp, Title, Topic, UserId},
     protocol::rest::RowChanges,
@@ -65,7 +66,11 @@ impl Chat {
             .to_its_end(|engine| async move {
                 let now = Timestamp::now();
                 let (conversation, made) = engine.store.direct(user, peer, now).await?;
-                engine.hub.row_changed(conversation, user);
+                engine.hub.joined(conversation, user);
+                engine.bus.tell(Notice::Joined {
+                    conversation_id: conversation,
+                    user_id: user,
+                });
                 Ok((conversation, made))
             })
             .await?;

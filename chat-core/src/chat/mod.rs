@@ -94,6 +94,7 @@ impl Chat {
             let settings = self.engine.store.settings(user).await?;
             let session = Session::open(&self.engine, user, settings, as_of);
             if let Some(session) = session {
+                self.engine.hub.learn_rows(user).await?;
                 return Ok(session);
             }
         }
@@ -125,6 +126,7 @@ impl Chat {
         if let Err(error) = self.engine.presence.leave_all().await {
             tracing::warn!(%error, "last-seen times cannot be written down");
         }
+        self.engine.leave_others().await;
     }
 
     async fn membership(

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Hub, STORE_RETRY, unless_corrupt};
 use crate::{
-    bus::Cursors,
+    bus::{Cursors, Notice},
     model::{ConversationId, Seq, UserId},
     room::Room,
     source::HashSet,
@@ -35,11 +35,18 @@ struct Waiting {
     repairs: BTreeSet<ConversationId>,
     /// Cursors that moved, to be told in rooms of which it is not known yet who hears of whom.
     cursors: BTreeMap<(ConversationId, UserId), Cursors>,
+    /// Direct conversations with a first message, of which both are to be told.
+    new: BTreeSet<ConversationId>,
 }
 
 impl Errands {
     pub(super) fn repair(&self, room: ConversationId) {
         self.waiting.lock().repairs.insert(room);
+        self.called.notify_one();
+    }
+
+    pub(super) fn tell_of_new(&self, direct: ConversationId) {
+        self.waiting.lock().new.insert(direct);
         self.called.notify_one();
     }
 
@@ -65,6 +72,7 @@ impl Hub {
             let mut more = mem::take(&mut *self.errands.waiting.lock());
             waiting.repairs.append(&mut more.repairs);
             waiting.cursors.append(&mut more.cursors);
+            waiting.new.append(&mut more.new);
             let done = self.work_off(&mut waiting).await;
             let failed = done.inspect_err(
                 |error| tracing::warn!(%error, "what was to be looked up in the store waits"),
@@ -88,6 +96,23 @@ impl Hub {
             let told = self.tell_of_cursors_late(conversation, user, cursors).await;
             unless_corrupt(conversation, told)?;
             waiting.cursors.remove(&(conversation, user));
+        }
+        while let Some(&conversation) = waiting.new.first() {
+            unless_corrupt(conversation, self.tell_members(conversation).await)?;
+            waiting.new.remove(&conversation);
+        }
+        Ok(())
+    }
+
+    /// Tells all members, wherever they are, that they have this conversation in their lists from here on.
+    async fn tell_members(&self, conversation: ConversationId) -> Result<(), StoreError> {
+        let members = self.store.member_ids(conversation).await?;
+        for user_id in members.into_iter().flat_map(|(_, ids)| ids) {
+            self.joined(conversation, user_id);
+            self.bus.tell(Notice::Joined {
+                conversation_id: conversation,
+                user_id,
+            });
         }
         Ok(())
     }

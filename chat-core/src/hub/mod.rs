@@ -1,7 +1,9 @@
 //! The rooms and sessions of this node, and the one door through which entries reach them.
 
 mod company;
+mod comparison;
 mod errands;
+mod interest;
 mod rows;
 
 use std::{sync::Arc, time::Duration};
@@ -9,8 +11,9 @@ use std::{sync::Arc, time::Duration};
 use parking_lot::{Mutex, RwLock};
 
 pub(crate) use self::company::{are_apart, peer_of};
-use self::{company::Directs, errands::Errands, rows::Rows};
+use self::{company::Directs, errands::Errands, interest::Interest, rows::Rows};
 use crate::{
+    bus::NodeBus,
     frame::Frame,
     herald::Herald,
     inbox::Inbox,
@@ -44,11 +47,14 @@ pub(crate) struct Hub {
     counters: Arc<Counters>,
     errands: Errands,
     rows: Rows,
+    bus: NodeBus,
+    interest: Interest,
 }
 
 impl Hub {
     pub(crate) fn new(
         store: AnyStore,
+        bus: NodeBus,
         typing: Arc<Typing>,
         herald: Arc<Herald>,
         limits: Arc<Limits>,
@@ -65,6 +71,8 @@ impl Hub {
             directs: Mutex::default(),
             errands: Errands::default(),
             rows: Rows::default(),
+            interest: Interest::new(bus.clone()),
+            bus,
         }
     }
 
@@ -88,6 +96,7 @@ impl Hub {
                 }
                 _ => {}
             }
+            self.note_interest(entry);
             if let Change::MemberLeft { user_id, .. } = entry.change {
                 self.row_changed(conversation, user_id);
             }
@@ -100,6 +109,25 @@ impl Hub {
         }
         if !self.users.read().is_empty() {
             self.rows.changed(listed);
+        }
+    }
+
+    /// What an entry means for what this node follows.
+    fn note_interest(&self, entry: &Entry) {
+        if !self.bus.is_shared() {
+            return;
+        }
+        let conversation = entry.conversation_id;
+        self.interest.saw(conversation, entry.seq);
+        match &entry.change {
+            Change::MemberJoined { user_id, .. } => self.interest.joined(conversation, *user_id),
+            Change::MemberLeft { user_id, .. } => self.interest.left(conversation, *user_id),
+            Change::ConversationDeleted { .. } => {
+                for user in self.interest.ended(conversation) {
+                    self.row_changed(conversation, user);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -172,6 +200,13 @@ impl Hub {
         }
     }
 
+    /// A direct conversation has its first message: both have it in their lists from here on, wherever they are.
+    pub(crate) fn tell_of_new(&self, direct: ConversationId) {
+        if self.bus.is_shared() {
+            self.errands.tell_of_new(direct);
+        }
+    }
+
     /// Tells the sessions of all members that their row of a conversation changed.
     pub(crate) fn rows_changed(&self, conversation: ConversationId) {
         self.rows.changed([conversation]);
@@ -182,16 +217,6 @@ impl Hub {
         if let Some(room) = self.existing_room(conversation) {
             room.for_each_inbox(|inbox| inbox.typing_changed(conversation));
         }
-    }
-
-    /// Lets every room compare itself with the store: something may have been lost on the way here.
-    pub(crate) fn suspect_all(&self) {
-        let rooms: Vec<_> = self.rooms.read().values().map(Arc::clone).collect();
-        for room in &rooms {
-            self.suspect_room(room);
-        }
-        // What changed in the rows beside the log may have been lost, too.
-        self.rows.changed(rooms.iter().map(|room| room.id));
     }
 
     /// Lets a room compare itself with the store.
@@ -227,11 +252,12 @@ impl Hub {
 
     /// Lets a session be reached.
     pub(crate) fn enter(&self, inbox: &Arc<Inbox>) {
-        self.users
-            .write()
-            .entry(inbox.user_id)
-            .or_default()
-            .push(Arc::clone(inbox));
+        let mut users = self.users.write();
+        let inboxes = users.entry(inbox.user_id).or_default();
+        if inboxes.is_empty() {
+            self.interest.enter(inbox.user_id);
+        }
+        inboxes.push(Arc::clone(inbox));
     }
 
     /// Lets a session go.
@@ -241,6 +267,7 @@ impl Hub {
             inboxes.retain(|other| !Arc::ptr_eq(other, inbox));
             if inboxes.is_empty() {
                 users.remove(&inbox.user_id);
+                self.interest.exit(inbox.user_id);
             }
         }
     }
@@ -357,14 +384,16 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{History, Timestamp, Title},
+        bus::{AnyBus, LocalBus},
+        model::{History, NodeId, StoreEpoch, Timestamp, Title},
         store::{Act, Committed, MemoryStore, Write},
     };
 
     fn hub(store: AnyStore, limits: &Arc<Limits>) -> Hub {
         let typing = Arc::new(Typing::new(Arc::clone(limits)));
         let limits = Arc::clone(limits);
-        Hub::new(store, typing, Arc::default(), limits, Arc::default())
+        let bus = AnyBus::new(LocalBus).of(NodeId::new(), StoreEpoch::new());
+        Hub::new(store, bus, typing, Arc::default(), limits, Arc::default())
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,27 +1,34 @@
-//! Who is there: users by their sessions, with a grace for broken connections, and when they were last seen.
+//! Who is there, here and on other nodes: users by their sessions, with a grace for broken connections, and when they were
+//! last seen.
 
 mod doubts;
+mod elsewhere;
 mod there;
 
-use std::{mem, sync::Arc};
+use std::{collections::BTreeMap, mem, sync::Arc};
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-pub(crate) use self::doubts::Doubts;
-use self::there::There;
+pub(crate) use self::{doubts::Doubts, elsewhere::Part};
+use self::{elsewhere::Elsewhere, there::There};
 use crate::{
+    bus::{NodeBus, Notice},
     inbox::Inbox,
     limits::Limits,
-    model::{Presence, Settings, Status, Timestamp, UserId},
+    model::{NodeId, Presence, Settings, Status, Timestamp, UserId},
     source::{HashMap, HashSet},
     store::{AnyStore, StoreError},
 };
 
-/// The presence of the users of this node.
+/// How many users are told of in one notice.
+const USERS_IN_A_NOTICE: usize = 2_000;
+
+/// The presence of users: of those on this node, and of those elsewhere as their nodes tell it.
 #[derive(Debug)]
 pub(crate) struct Presences {
     store: AnyStore,
+    bus: NodeBus,
     limits: Arc<Limits>,
     state: Mutex<State>,
 }
@@ -38,6 +45,11 @@ struct State {
     settings_seen: u64,
     /// How many blocks were heard of.
     blocks_seen: u64,
+    elsewhere: Elsewhere,
+    /// How users of this node are seen from here on, which the others have not been told; `None` where there are no others.
+    untold: Option<BTreeMap<UserId, Status>>,
+    /// How often the others were told of changes.
+    version: u64,
 }
 
 /// Who is told of a user.
@@ -58,11 +70,16 @@ pub(crate) const fn hidden(user_id: UserId) -> Presence {
 }
 
 impl Presences {
-    pub(crate) fn new(store: AnyStore, limits: Arc<Limits>) -> Self {
+    pub(crate) fn new(store: AnyStore, bus: NodeBus, limits: Arc<Limits>) -> Self {
+        let state = State {
+            untold: bus.is_shared().then(BTreeMap::new),
+            ..State::default()
+        };
         Self {
             store,
+            bus,
             limits,
-            state: Mutex::default(),
+            state: Mutex::new(state),
         }
     }
 
@@ -194,6 +211,11 @@ impl Presences {
             .collect())
     }
 
+    /// The users who are connected here.
+    pub(crate) fn users(&self) -> Vec<UserId> {
+        self.state.lock().there.keys().copied().collect()
+    }
+
     /// How many users are there.
     pub(crate) fn count(&self) -> u64 {
         self.state.lock().there.len() as u64
@@ -207,10 +229,77 @@ impl Presences {
             .collect()
     }
 
+    /// Tells the other nodes what changed here since; how often they were told by now.
+    pub(crate) fn tell_others(&self) -> u64 {
+        self.state.lock().tell_others(&self.bus)
+    }
+
+    /// Tells another node of all users of this one who are there.
+    pub(crate) fn tell_all(&self, node_id: NodeId) {
+        let mut state = self.state.lock();
+        let version = state.tell_others(&self.bus);
+        let there = state.there.iter();
+        let there = there.map(|(user, there)| (*user, there.status()));
+        let mut users: Vec<_> = there
+            .filter(|(_, status)| *status != Status::Offline)
+            .collect();
+        users.sort_unstable();
+        let parts = users.len().div_ceil(USERS_IN_A_NOTICE).max(1);
+        let mut users = users.into_iter();
+        for part in 0..parts {
+            self.bus.tell(Notice::AllPresences {
+                node_id,
+                version,
+                part: u32::try_from(part).unwrap_or(u32::MAX),
+                parts: u32::try_from(parts).unwrap_or(u32::MAX),
+                users: users.by_ref().take(USERS_IN_A_NOTICE).collect(),
+            });
+        }
+    }
+
+    /// Another node has told of this many changes; whether it is to be asked for all its users.
+    pub(crate) fn must_ask(&self, node: NodeId, version: u64) -> bool {
+        self.state.lock().elsewhere.must_ask(node, version)
+    }
+
+    /// The presence of some users of another node changed.
+    pub(crate) fn changed_elsewhere(
+        &self,
+        node: NodeId,
+        version: u64,
+        changes: Vec<(UserId, Status)>,
+    ) {
+        let mut state = self.state.lock();
+        let changes = state.elsewhere.next_changes(node, version, changes);
+        state.change_elsewhere(node, changes);
+    }
+
+    /// A part of all users of another node.
+    pub(crate) fn all_elsewhere(&self, node: NodeId, part: Part) {
+        let mut state = self.state.lock();
+        let changes = state.elsewhere.complete(node, part);
+        state.change_elsewhere(node, changes);
+    }
+
+    /// Another node goes, and its users come back on others within a grace, or are gone.
+    pub(crate) fn is_leaving(&self, node: NodeId) {
+        let until = Instant::now() + self.limits.presence_grace;
+        self.state.lock().elsewhere.let_leave(node, until);
+    }
+
+    /// Another node is dead, and those of its users who would have come back have.
+    pub(crate) fn is_dead(&self, node: NodeId) {
+        self.state.lock().elsewhere.let_leave(node, Instant::now());
+    }
+
     /// What time brings: ends graces, and notes when those who are there were seen. To be called several times a second.
     pub(crate) fn tick(&self) {
         let mut state = self.state.lock();
         state.end_graces();
+        while let Some((node, users)) = state.elsewhere.take_left() {
+            let gone = users.into_iter().map(|user| (user, Status::Offline));
+            state.change_elsewhere(node, gone.collect());
+        }
         if state
             .touched
             .is_none_or(|at| at.elapsed() >= self.limits.presence_touch)
@@ -259,7 +348,13 @@ impl Presences {
 }
 
 impl State {
+    /// How the user is seen, wherever they are.
     fn status(&self, user: UserId) -> Status {
+        self.status_here(user).max(self.elsewhere.status(user))
+    }
+
+    /// How the user is seen by those on this node alone.
+    fn status_here(&self, user: UserId) -> Status {
         self.there.get(&user).map_or(Status::Offline, There::status)
     }
 
@@ -285,7 +380,7 @@ impl State {
         newcomer: Option<Settings>,
         change: impl FnOnce(&mut There),
     ) {
-        let before = self.status(user);
+        let (before, before_here) = (self.status(user), self.status_here(user));
         if let Some(settings) = newcomer {
             let new = || There::new(settings);
             self.there.entry(user).or_insert_with(new);
@@ -298,7 +393,12 @@ impl State {
         if there.is_gone() {
             self.there.remove(&user);
         }
-        let after = self.status(user);
+        let (after, after_here) = (self.status(user), self.status_here(user));
+        if before_here != after_here
+            && let Some(untold) = &mut self.untold
+        {
+            untold.insert(user, after_here);
+        }
         if before == after {
             return;
         }
@@ -307,6 +407,30 @@ impl State {
             self.unsaved.insert(user, seen_until);
         }
         self.announce(self.presence(user, None));
+    }
+
+    fn tell_others(&mut self, bus: &NodeBus) -> u64 {
+        let untold = self.untold.as_mut().map(mem::take).unwrap_or_default();
+        let untold: Vec<_> = untold.into_iter().collect();
+        for changes in untold.chunks(USERS_IN_A_NOTICE) {
+            self.version += 1;
+            bus.tell(Notice::Presence {
+                version: self.version,
+                changes: changes.to_vec(),
+            });
+        }
+        self.version
+    }
+
+    /// These users of another node are seen so from here on.
+    fn change_elsewhere(&mut self, node: NodeId, changes: Vec<(UserId, Status)>) {
+        for (user, status) in changes {
+            let before = self.status(user);
+            self.elsewhere.set(node, user, status);
+            if self.status(user) != before {
+                self.announce(self.presence(user, Some(Timestamp::now())));
+            }
+        }
     }
 
     fn leave(&mut self, user: UserId) {

@@ -288,6 +288,7 @@ impl Drop for Session {
             self.engine
                 .typing
                 .stop(conversation, self.user_id(), &self.engine.hub);
+            self.tell_others_of_typing(conversation, false);
         }
         for (_, attachment) in self.joined.drain() {
             attachment.room.detach(&attachment);

@@ -2,6 +2,7 @@
 
 use super::Session;
 use crate::{
+    bus::Notice,
     engine::is_typing_told,
     error::Error,
     model::{Availability, ConversationId, UserId},
@@ -128,6 +129,7 @@ impl Session {
         self.typing_in.insert(conversation);
         let (typing, hub) = (&self.engine.typing, &self.engine.hub);
         typing.start(conversation, user, hub);
+        self.tell_others_of_typing(conversation, true);
         // Whoever is removed at this moment was taken out before, or is seen here.
         if attachment.is_detached() {
             self.stop_typing(conversation);
@@ -140,6 +142,15 @@ impl Session {
             self.engine
                 .typing
                 .stop(conversation, self.user_id(), &self.engine.hub);
+            self.tell_others_of_typing(conversation, false);
         }
+    }
+
+    pub(super) fn tell_others_of_typing(&self, conversation_id: ConversationId, typing: bool) {
+        self.engine.bus.tell(Notice::Typing {
+            conversation_id,
+            user_id: self.user_id(),
+            typing,
+        });
     }
 }

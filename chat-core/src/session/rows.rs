@@ -101,7 +101,6 @@ impl Session {
     pub(super) fn render_rows(&mut self, looked_up: LookedUp) {
         self.rows_told
             .retain(|_, told| told.matters(looked_up.as_of));
-        self.render_known_rows();
         for (conversation_id, row) in looked_up.rows {
             self.signals().rows.remove(conversation_id);
             if let Some(row) = row {
@@ -117,6 +116,8 @@ impl Session {
                     }));
             }
         }
+        // After those that were looked up: what is older than these is not told beside them.
+        self.render_known_rows();
         if let Some(signals) = &mut self.signals {
             signals.rows.settle_news();
         }

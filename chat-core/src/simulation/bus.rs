@@ -14,7 +14,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::world::World;
-use crate::bus::{Bus, Envelope, Incoming};
+use crate::{
+    bus::{Bus, Envelope, Incoming, Notice, Topic},
+    source::HashSet,
+};
 
 /// How a bus treats what it is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +42,8 @@ pub(super) struct Wires {
 struct PortState {
     /// By the time at which it arrives, and a number that makes it unique.
     arriving: Mutex<BTreeMap<(Instant, u64), Incoming>>,
+    /// What the node follows: nothing else reaches it.
+    topics: Mutex<HashSet<Topic>>,
     more: Notify,
 }
 
@@ -86,14 +91,19 @@ impl Wires {
         }
     }
 
-    fn carry(&self, world: &World, from: usize, envelope: &Envelope) {
+    fn carry(&self, world: &World, from: usize, topic: Topic, envelope: &Envelope) {
         for (to, port) in self.ports.iter().enumerate() {
             if self.isolated[from] != self.isolated[to] || (self.isolated[to] && from != to) {
+                continue;
+            }
+            if !port.topics.lock().contains(&topic) {
                 continue;
             }
             let mut random = world.random();
             let (lost, repeated) = match world.care() {
                 Care::Perfect => (false, false),
+                // One that is missing would give away what else is.
+                _ if matches!(envelope.notice, Notice::Alive { .. }) => (false, false),
                 Care::Honest | Care::Silent => (random.chance(15), random.chance(10)),
             };
             let (delay, later, reported) =
@@ -124,10 +134,22 @@ impl PortState {
 }
 
 impl Bus for Port {
-    fn publish(&self, envelope: Envelope) {
+    fn publish(&self, topic: Topic, envelope: Envelope) -> bool {
         if let Some(world) = self.world.upgrade().filter(|_| !self.dead.is_cancelled()) {
-            world.wires.lock().carry(&world, self.node, &envelope);
+            world
+                .wires
+                .lock()
+                .carry(&world, self.node, topic, &envelope);
         }
+        true
+    }
+
+    fn follow(&self, topic: Topic) {
+        self.state.topics.lock().insert(topic);
+    }
+
+    fn unfollow(&self, topic: Topic) {
+        self.state.topics.lock().remove(&topic);
     }
 
     async fn receive(&self) -> Incoming {

@@ -128,14 +128,9 @@ impl Script {
         }
     }
 
-    /// Those who are connected to any node are seen online by those who are connected to the same one; those who are
-    /// gone, by nobody.
+    /// Those who are connected to any node are seen online on all; those who are gone, on none.
     fn check_presence(&self) {
         let sessions = self.world.sessions.lock().clone();
-        let node_of = |user: UserId| {
-            let theirs = sessions.values().filter(move |open| open.user == user);
-            theirs.map(|open| open.node).collect::<Vec<_>>()
-        };
         for device in &self.devices {
             let app = device.app.lock();
             let own = sessions.values().find(|it| it.author == device.author);
@@ -143,10 +138,10 @@ impl Script {
                 continue;
             };
             for (user, told) in &app.presence {
-                let here = node_of(*user).contains(node);
+                let is_there = sessions.values().any(|open| open.user == *user);
                 let settings = at_once(self.world.log.settings(*user));
                 let status = match settings.availability {
-                    _ if !here => Status::Offline,
+                    _ if !is_there => Status::Offline,
                     Availability::Invisible => Status::Offline,
                     Availability::Dnd => Status::Dnd,
                     _ => Status::Online,

@@ -10,12 +10,12 @@ use tokio_util::sync::CancellationToken;
 use super::world::World;
 use crate::{
     model::{
-        ConversationId, Entry, Membership, Message, MessageId, Seq, Settings, StoreEpoch,
+        ConversationId, Entry, Membership, Message, MessageId, NodeId, Seq, Settings, StoreEpoch,
         Timestamp, UserId,
     },
     store::{
         Around, Committed, ConversationStore, GroupRows, MemoryStore, MessageLog, PresenceStore,
-        Refusal, RowPlace, Search, StoreError, StoredRow, UserStore, Write,
+        Refusal, RowHead, RowPlace, Search, StoreError, StoredRow, UserStore, Write,
     },
 };
 
@@ -323,8 +323,14 @@ impl ConversationStore for Line {
         self.call("banned", banned).await
     }
 
-    async fn row_heads(&self, user: UserId) -> Result<Vec<(ConversationId, Seq, u64)>, StoreError> {
+    async fn row_heads(&self, user: UserId) -> Result<Vec<RowHead>, StoreError> {
         let heads = self.call("row_heads", self.store().row_heads(user)).await?;
+        Ok(self.any_order(heads, |head| *head))
+    }
+
+    async fn row_heads_of(&self, users: &[UserId]) -> Result<Vec<(UserId, RowHead)>, StoreError> {
+        let heads = self.store().row_heads_of(users);
+        let heads = self.call("row_heads_of", heads).await?;
         Ok(self.any_order(heads, |head| *head))
     }
 
@@ -350,6 +356,20 @@ impl PresenceStore for Line {
             .call("last_seen", self.store().last_seen(users))
             .await?;
         Ok(self.any_order(seen, |seen| *seen))
+    }
+
+    async fn renew_lease(&self, node: NodeId) -> Result<(), StoreError> {
+        self.call("renew_lease", self.store().renew_lease(node))
+            .await
+    }
+
+    async fn end_lease(&self, node: NodeId) -> Result<(), StoreError> {
+        self.call("end_lease", self.store().end_lease(node)).await
+    }
+
+    async fn leases(&self) -> Result<Option<Vec<NodeId>>, StoreError> {
+        let leases = self.call("leases", self.store().leases()).await?;
+        Ok(leases.map(|leases| self.any_order(leases, |node| *node)))
     }
 }
 

@@ -5,12 +5,12 @@ use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Around, Committed, ConversationStore, GroupRows, MessageLog, PresenceStore, Refusal, RowPlace,
-    Search, Store, StoreError, StoredRow, UserStore, Write,
+    Around, Committed, ConversationStore, GroupRows, MessageLog, PresenceStore, Refusal, RowHead,
+    RowPlace, Search, Store, StoreError, StoredRow, UserStore, Write,
 };
 use crate::model::{
-    ConversationId, Entry, Membership, Message, MessageId, Seq, Settings, StoreEpoch, Timestamp,
-    UserId,
+    ConversationId, Entry, Membership, Message, MessageId, NodeId, Seq, Settings, StoreEpoch,
+    Timestamp, UserId,
 };
 
 /// Any store, behind one pointer. It answers in time, if only with an error: a store that hangs is one that is gone.
@@ -129,10 +129,14 @@ erased! { 'a;
     ConversationStore::group_rows(
         conversation: ConversationId, users: &'a [UserId]
     ) -> Option<GroupRows>;
-    ConversationStore::row_heads(user: UserId) -> Vec<(ConversationId, Seq, u64)>;
+    ConversationStore::row_heads(user: UserId) -> Vec<RowHead>;
+    ConversationStore::row_heads_of(users: &'a [UserId]) -> Vec<(UserId, RowHead)>;
     ConversationStore::sharing_with(user: UserId, others: &'a [UserId]) -> Vec<UserId>;
     PresenceStore::set_last_seen(seen: &'a [(UserId, Timestamp)]) -> ();
     PresenceStore::last_seen(users: &'a [UserId]) -> Vec<(UserId, Timestamp)>;
+    PresenceStore::renew_lease(node: NodeId) -> ();
+    PresenceStore::end_lease(node: NodeId) -> ();
+    PresenceStore::leases() -> Option<Vec<NodeId>>;
     UserStore::settings(user: UserId) -> Settings;
     UserStore::set_settings(user: UserId, settings: Settings) -> ();
     UserStore::set_blocked(user: UserId, other: UserId, blocked: bool) -> bool;

@@ -33,9 +33,12 @@ pub use search::words;
 pub use sqlite::SqliteStore;
 
 use crate::model::{
-    Conversation, ConversationId, Entry, Membership, Message, MessageId, Mine, Row, Seq, Settings,
-    StoreEpoch, Timestamp, Unread, UserId,
+    Conversation, ConversationId, Entry, Membership, Message, MessageId, Mine, NodeId, Row, Seq,
+    Settings, StoreEpoch, Timestamp, Unread, UserId,
 };
+
+/// How long a node holds a lease that it does not renew.
+const LEASE: Duration = Duration::from_secs(15);
 
 /// A store could not do what it was asked; nothing of it was done, or (after a lost connection) it is not known.
 #[derive(Debug, thiserror::Error)]
@@ -222,6 +225,9 @@ impl StoredRow {
     }
 }
 
+/// The newest `seq` of a conversation and the `rev` of a member's own half: by these it is known whether a row changed.
+pub type RowHead = (ConversationId, Seq, u64);
+
 /// A place in a user's list, for paging: where the last page ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowPlace {
@@ -354,7 +360,25 @@ pub trait ConversationStore: Send + Sync + 'static {
     fn row_heads(
         &self,
         user: UserId,
-    ) -> impl Future<Output = Result<Vec<(ConversationId, Seq, u64)>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<RowHead>, StoreError>> + Send;
+
+    /// The same of several users, each row with whose it is, in any order.
+    ///
+    /// With it nodes that share the store find out what they missed: such a store should answer with a constant number of
+    /// queries. As provided, it asks [`row_heads`](Self::row_heads) for each user.
+    fn row_heads_of(
+        &self,
+        users: &[UserId],
+    ) -> impl Future<Output = Result<Vec<(UserId, RowHead)>, StoreError>> + Send {
+        async move {
+            let mut heads = Vec::new();
+            for &user in users {
+                let of_one = self.row_heads(user).await?.into_iter();
+                heads.extend(of_one.map(|head| (user, head)));
+            }
+            Ok(heads)
+        }
+    }
 
     /// Those of `others` who now share a conversation with `user` (who shares one with themselves), in any order.
     fn sharing_with(
@@ -364,7 +388,7 @@ pub trait ConversationStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<UserId>, StoreError>> + Send;
 }
 
-/// When users were last there.
+/// When users were last there, and which nodes are.
 pub trait PresenceStore: Send + Sync + 'static {
     /// Notes when users were last connected; an earlier time than the noted one changes nothing.
     fn set_last_seen(
@@ -377,6 +401,26 @@ pub trait PresenceStore: Send + Sync + 'static {
         &self,
         users: &[UserId],
     ) -> impl Future<Output = Result<Vec<(UserId, Timestamp)>, StoreError>> + Send;
+
+    /// This node is there, and holds its lease from now on for 15 seconds by the store's clock.
+    ///
+    /// For stores that several nodes share. As provided, nothing is kept.
+    fn renew_lease(&self, node: NodeId) -> impl Future<Output = Result<(), StoreError>> + Send {
+        let _ = node;
+        async { Ok(()) }
+    }
+
+    /// This node goes, and holds no lease any more. As provided, nothing is kept.
+    fn end_lease(&self, node: NodeId) -> impl Future<Output = Result<(), StoreError>> + Send {
+        let _ = node;
+        async { Ok(()) }
+    }
+
+    /// The nodes that hold a lease now, in any order; `None`, as provided, where that is not kept: then whoever is not heard on
+    /// the bus for 20 seconds is taken for dead.
+    fn leases(&self) -> impl Future<Output = Result<Option<Vec<NodeId>>, StoreError>> + Send {
+        async { Ok(None) }
+    }
 }
 
 /// What users decided for themselves, beyond a single conversation.

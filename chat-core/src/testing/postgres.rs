@@ -316,6 +316,11 @@ impl PrivatePostgres {
 impl Drop for PrivatePostgres {
     fn drop(&mut self) {
         if let Some((mut watchdog, lifeline)) = self.watchdog.take() {
+            if thread::panicking() {
+                let log = fs::read_to_string(self.log()).unwrap_or_default();
+                let from = log.len().saturating_sub(2_000);
+                eprintln!("PostgreSQL said last: {}", log.get(from..).unwrap_or(&log));
+            }
             drop(lifeline);
             let _ = self.reap();
             let _ = watchdog.wait();

@@ -7,7 +7,7 @@ use std::sync::{
 
 use chat_core::{
     Chat, Limits,
-    bus::{Bus, Envelope, Incoming},
+    bus::{Bus, Envelope, Incoming, Topic},
     model::UserId,
     protocol::{ServerFrame, Signal},
     store::MemoryStore,
@@ -36,7 +36,7 @@ impl FickleBus {
 }
 
 impl Bus for FickleBus {
-    fn publish(&self, envelope: Envelope) {
+    fn publish(&self, _: Topic, envelope: Envelope) -> bool {
         let envelope = Incoming::Envelope(envelope);
         match self.said.fetch_add(1, Ordering::Relaxed) % 6 {
             0 => *self.held.lock() = Some(envelope),
@@ -51,7 +51,12 @@ impl Bus for FickleBus {
             }
             _ => {}
         }
+        true
     }
+
+    fn follow(&self, _: Topic) {}
+
+    fn unfollow(&self, _: Topic) {}
 
     async fn receive(&self) -> Incoming {
         self.coming

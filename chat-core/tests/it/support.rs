@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chat_core::{
     Chat, Error, Limits, NewGroup, Session,
-    bus::{Bus, Envelope, Incoming},
+    bus::{Bus, Envelope, Incoming, Topic},
     model::{
         Change, ClientId, ConversationId, Draft, Entry, History, Message, Row, Seq, Title, UserId,
     },
@@ -56,9 +56,13 @@ struct Line {
 }
 
 impl Bus for Line {
-    fn publish(&self, envelope: Envelope) {
-        let _ = self.out.send(envelope);
+    fn publish(&self, _: Topic, envelope: Envelope) -> bool {
+        self.out.send(envelope).is_ok()
     }
+
+    fn follow(&self, _: Topic) {}
+
+    fn unfollow(&self, _: Topic) {}
 
     async fn receive(&self) -> Incoming {
         let envelope = self.coming.lock().await.recv().await;

@@ -20,8 +20,8 @@ use super::{
 };
 use crate::model::{
     Availability, Change, ClientId, Conversation, ConversationId, ConversationKind, Emoji, Entry,
-    History, Membership, Message, MessageId, Mine, Notify, Reaction, Role, Row, Seq, Settings,
-    Timestamp, Unread, UserId,
+    History, Membership, Message, MessageId, Mine, NodeId, Notify, Reaction, Role, Row, Seq,
+    Settings, Timestamp, Unread, UserId,
 };
 
 /// A number for a database, whose greatest is beyond any that exists.
@@ -57,6 +57,10 @@ pub(super) trait Columns {
 
     fn user_id(&self, column: &str) -> Result<UserId, StoreError> {
         present(column, self.uuid(column)?).map(UserId::from_uuid)
+    }
+
+    fn node_id(&self, column: &str) -> Result<NodeId, StoreError> {
+        present(column, self.uuid(column)?).map(NodeId::from_uuid)
     }
 
     fn code(&self, column: &str) -> Result<i64, StoreError> {

@@ -34,6 +34,10 @@ pub(super) async fn same_list(store: &impl Store, reference: &MemoryStore, user:
     let mut of_rows: Vec<_> = of_rows.collect();
     of_rows.sort_unstable();
     assert_eq!(heads, of_rows);
+    let mut of_several = store.row_heads_of(&[user]).await.unwrap();
+    of_several.sort_unstable();
+    let of_one: Vec<_> = heads.into_iter().map(|head| (user, head)).collect();
+    assert_eq!(of_several, of_one);
 
     let mut visible = Vec::new();
     for StoredRow { row, .. } in rows {

@@ -11,14 +11,15 @@ use std::{
 
 use conversation::StoredConversation;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::{
-    Act, Around, Committed, ConversationStore, GroupRows, MessageLog, PresenceStore, Refusal,
-    RowPlace, Search, StoreError, StoredRow, UserStore, Write,
+    Act, Around, Committed, ConversationStore, GroupRows, LEASE, MessageLog, PresenceStore,
+    Refusal, RowPlace, Search, StoreError, StoredRow, UserStore, Write,
 };
 use crate::model::{
-    Change, ConversationId, Entry, Membership, Message, MessageId, Seq, Settings, StoreEpoch,
-    Timestamp, UserId,
+    Change, ConversationId, Entry, Membership, Message, MessageId, NodeId, Seq, Settings,
+    StoreEpoch, Timestamp, UserId,
 };
 
 /// Keeps everything in memory: for tests, demonstrations, and as the model that other stores are compared with.
@@ -36,6 +37,8 @@ struct State {
     /// To which conversations a user belongs now.
     memberships: HashMap<UserId, HashSet<ConversationId>>,
     last_seen: HashMap<UserId, Timestamp>,
+    /// When each node last renewed its lease.
+    leases: HashMap<NodeId, Instant>,
     settings: HashMap<UserId, Settings>,
     /// Who has blocked whom.
     blocks: BTreeSet<(UserId, UserId)>,
@@ -49,6 +52,7 @@ impl Default for State {
             directs: HashMap::new(),
             memberships: HashMap::new(),
             last_seen: HashMap::new(),
+            leases: HashMap::new(),
             settings: HashMap::new(),
             blocks: BTreeSet::new(),
         }
@@ -400,6 +404,22 @@ impl PresenceStore for MemoryStore {
         let state = self.0.lock();
         let noted = |user| state.last_seen.get(&user).map(|at| (user, *at));
         Ok(users.into_iter().filter_map(noted).collect())
+    }
+
+    async fn renew_lease(&self, node: NodeId) -> Result<(), StoreError> {
+        self.0.lock().leases.insert(node, Instant::now());
+        Ok(())
+    }
+
+    async fn end_lease(&self, node: NodeId) -> Result<(), StoreError> {
+        self.0.lock().leases.remove(&node);
+        Ok(())
+    }
+
+    async fn leases(&self) -> Result<Option<Vec<NodeId>>, StoreError> {
+        let mut state = self.0.lock();
+        state.leases.retain(|_, renewed| renewed.elapsed() < LEASE);
+        Ok(Some(state.leases.keys().copied().collect()))
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     model::{ConversationId, Membership, Seq, Timestamp, UserId},
     store::{
-        ConversationStore, GroupRows, RowPlace, StoreError, StoredRow,
+        ConversationStore, GroupRows, RowHead, RowPlace, StoreError, StoredRow,
         columns::{Columns, corrupt, direct_pair, number},
     },
 };
@@ -65,6 +65,15 @@ pub(super) const ROW_HEADS: &str = "
         SELECT * FROM chat_conversations c WHERE c.id = m.conversation_id LIMIT 1) AS c
     WHERE m.user_id = $1 AND m.active AND (c.kind = 1 OR c.last_message_seq > 0 OR m.opened)";
 
+pub(super) const ROW_HEADS_OF: &str = "
+    SELECT u.id AS user_id, c.id, c.head_seq, m.rev
+    FROM unnest($1::uuid[]) AS u (id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM chat_members m WHERE m.user_id = u.id AND m.active OFFSET 0) AS m
+    CROSS JOIN LATERAL (
+        SELECT * FROM chat_conversations c WHERE c.id = m.conversation_id LIMIT 1) AS c
+    WHERE c.kind = 1 OR c.last_message_seq > 0 OR m.opened";
+
 pub(super) const MEMBER_IDS: &str = "
     SELECT c.head_seq, m.user_id
     FROM chat_conversations c LEFT JOIN chat_members m ON m.conversation_id = c.id AND m.active
@@ -116,6 +125,14 @@ pub(super) const MAKE_DIRECT: &str = "
         SELECT direct.id, user_id, 0, true, user_id = $4, 0, 1
         FROM direct, unnest($5::uuid[]) AS user_id)
     SELECT id FROM direct";
+
+fn row_head(row: &PgRow) -> Result<RowHead, StoreError> {
+    Ok((
+        row.conversation_id("id")?,
+        row.number("head_seq")?,
+        row.number("rev")?,
+    ))
+}
 
 impl ConversationStore for PostgresStore {
     async fn direct(
@@ -289,18 +306,21 @@ impl ConversationStore for PostgresStore {
         Ok(Some(group))
     }
 
-    async fn row_heads(&self, user: UserId) -> Result<Vec<(ConversationId, Seq, u64)>, StoreError> {
+    async fn row_heads(&self, user: UserId) -> Result<Vec<RowHead>, StoreError> {
         let rows = self
             .connections
             .fetch(|| sqlx::query(ROW_HEADS).bind(user.as_uuid()))
             .await?;
-        let head = |row: &PgRow| {
-            Ok((
-                row.conversation_id("id")?,
-                row.number("head_seq")?,
-                row.number("rev")?,
-            ))
-        };
+        rows.iter().map(row_head).collect()
+    }
+
+    async fn row_heads_of(&self, users: &[UserId]) -> Result<Vec<(UserId, RowHead)>, StoreError> {
+        let users: Vec<_> = users.iter().map(|id| id.as_uuid()).collect();
+        let rows = self
+            .connections
+            .fetch(|| sqlx::query(ROW_HEADS_OF).bind(&users))
+            .await?;
+        let head = |row: &PgRow| Ok((row.user_id("user_id")?, row_head(row)?));
         rows.iter().map(head).collect()
     }
 

@@ -44,13 +44,14 @@ const SESSION: [(&str, &str); 11] = [
 
 /// The history of this schema, in a table of its own: others may keep theirs in the same database.
 const MIGRATIONS_TABLE: &str = "chat_migrations";
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("log", include_str!("migrations/0001_log.sql")),
     (
         "changing messages",
         include_str!("migrations/0002_changing_messages.sql"),
     ),
     ("words", include_str!("migrations/0003_words.sql")),
+    ("nodes", include_str!("migrations/0004_nodes.sql")),
 ];
 /// Of those who open a database at once, the one that has this lock makes the tables.
 const MIGRATIONS_LOCK: i64 = 0x0063_6861_745f_6462;
