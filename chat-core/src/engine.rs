@@ -237,6 +237,7 @@ impl Engine {
             sessions: self.hub.count_sessions(),
             users: self.presence.count(),
             nodes: self.nodes.count(),
+            bus: self.bus.stats(),
             rooms,
             attachments,
             ..self.counters.totals()

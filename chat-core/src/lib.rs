@@ -100,7 +100,7 @@ mod simulation;
 mod source;
 mod stats;
 pub mod store;
-#[cfg(all(feature = "testing", feature = "postgres"))]
+#[cfg(all(feature = "testing", any(feature = "nats", feature = "postgres")))]
 pub mod testing;
 mod typing;
 mod window;

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use crate::bus::BusStats;
+
 /// What there is on this node, and what has happened on it since it was started; see [`Chat::stats`](crate::Chat::stats).
 ///
 /// Totals only rise. The numbers are read one after the other while everything goes on, so they need not fit each other to
@@ -30,6 +32,8 @@ pub struct Stats {
     pub late_reads: u64,
     /// Times that a room compared itself with the store because something might have been missed, in total.
     pub repairs: u64,
+    /// What has gone over the bus between the nodes.
+    pub bus: BusStats,
     /// Other nodes on the same store that are heard, or were a moment ago.
     pub nodes: u64,
     /// Times that the bus between the nodes was found not to carry, in total.

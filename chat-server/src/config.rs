@@ -37,6 +37,13 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// Where everything is kept.
     pub database: Database,
+    /// The NATS servers over which nodes on one PostgreSQL database hear of each other, with commas between them. `None`: there is
+    /// one node.
+    pub nats_url: Option<String>,
+    /// A file with the credentials for NATS.
+    pub nats_credentials: Option<PathBuf>,
+    /// A file with certificates of authorities that NATS servers' certificates may be from.
+    pub nats_ca: Option<PathBuf>,
     /// The key that signs access tokens. `None`: beside the database, or for a database in memory a new one.
     pub jwt_key_file: Option<PathBuf>,
     /// Pages whose scripts may open a socket.
@@ -63,6 +70,9 @@ impl Default for Config {
             tls: None,
             metrics_listen: None,
             database: Database::Memory,
+            nats_url: None,
+            nats_credentials: None,
+            nats_ca: None,
             jwt_key_file: None,
             allow_origins: Vec::new(),
             registration: Registration::Open,
@@ -110,6 +120,16 @@ struct Flags {
     /// `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/NAME`, or `memory:` to keep nothing [default: chat/chat.db in the user's data directory]
     #[arg(long, env = "CHAT_DATABASE_URL", value_name = "URL")]
     database_url: Option<String>,
+    /// NATS servers, `nats://HOST:4222` or `tls://HOST:4222` with commas between several, for many nodes on one PostgreSQL
+    /// database [default: one node]
+    #[arg(long, env = "CHAT_NATS_URL", value_name = "URLS")]
+    nats_url: Option<String>,
+    /// Credentials for NATS (`.creds`) [default: those in the URL, or none]
+    #[arg(long, env = "CHAT_NATS_CREDENTIALS", value_name = "FILE")]
+    nats_credentials: Option<PathBuf>,
+    /// Authorities (PEM) that certificates of NATS servers may be from [default: the system's]
+    #[arg(long, env = "CHAT_NATS_CA", value_name = "FILE")]
+    nats_ca: Option<PathBuf>,
     /// Ed25519 private key (PKCS#8 PEM) that signs access tokens; made on the first start [default: beside the database]
     #[arg(long, env = "CHAT_JWT_KEY_FILE", value_name = "FILE")]
     jwt_key_file: Option<PathBuf>,
@@ -147,6 +167,9 @@ struct SettingsFile {
     tls_key: Option<PathBuf>,
     metrics_listen: Option<MetricsListen>,
     database_url: Option<String>,
+    nats_url: Option<String>,
+    nats_credentials: Option<PathBuf>,
+    nats_ca: Option<PathBuf>,
     jwt_key_file: Option<PathBuf>,
     allow_origin: Option<Vec<String>>,
     registration: Option<Registration>,
@@ -189,6 +212,15 @@ impl Config {
         for origin in &allow_origins {
             check_origin(origin)?;
         }
+        let database = database(flags.database_url.or(file.database_url))?;
+        let nats_url = flags.nats_url.or(file.nats_url);
+        let nats_credentials = flags.nats_credentials.or(file.nats_credentials);
+        let nats_ca = flags.nats_ca.or(file.nats_ca);
+        check_nats(
+            &database,
+            nats_url.as_deref(),
+            [&nats_credentials, &nats_ca],
+        )?;
         Ok(Self {
             listen: flags.listen.or(file.listen).unwrap_or(defaults.listen),
             tls: tls(
@@ -196,7 +228,10 @@ impl Config {
                 flags.tls_key.or(file.tls_key),
             )?,
             metrics_listen: metrics_listen(flags.metrics_listen.or(file.metrics_listen)),
-            database: database(flags.database_url.or(file.database_url))?,
+            database,
+            nats_url,
+            nats_credentials,
+            nats_ca,
             jwt_key_file: flags.jwt_key_file.or(file.jwt_key_file),
             allow_origins,
             registration: flags.registration.or(file.registration).unwrap_or_default(),
@@ -309,6 +344,24 @@ fn default_database() -> Result<Database, String> {
     ))
 }
 
+fn check_nats(
+    database: &Database,
+    url: Option<&str>,
+    files: [&Option<PathBuf>; 2],
+) -> Result<(), String> {
+    match (database, url) {
+        (_, None) if files.iter().any(|file| file.is_some()) => {
+            Err("--nats-credentials and --nats-ca are for --nats-url, which is not given".to_owned())
+        }
+        (Database::Postgres(_), _) | (_, None) => Ok(()),
+        (Database::Sqlite(_) | Database::Memory, Some(_)) => Err(
+            "--nats-url is for many nodes on one PostgreSQL database: give --database-url postgres://… \
+             too, or leave it out"
+                .to_owned(),
+        ),
+    }
+}
+
 fn check_origin(origin: &str) -> Result<(), String> {
     let host = origin
         .strip_prefix("https://")
@@ -384,6 +437,15 @@ mod tests {
             ),
             (&["--limits", "speed=9"], "no limit `speed`"),
             (&["--allow-origin", "*"], "https://host"),
+            (
+                &["--database-url", "memory:", "--nats-url", "nats://a:4222"],
+                "one PostgreSQL database",
+            ),
+            (
+                &["--database-url", "sqlite:/x", "--nats-url", "nats://a:4222"],
+                "one PostgreSQL database",
+            ),
+            (&["--nats-ca", "/x.pem"], "--nats-url, which is not given"),
             (&["--config", "/nonexistent.toml"], "/nonexistent.toml"),
             (&["--config", file], "line 2"),
         ] {

@@ -3,7 +3,13 @@
 use std::{io, net::SocketAddr, path::Path, time::Duration};
 
 use axum::Router;
-use chat_core::Chat;
+use chat_core::{
+    Chat,
+    bus::{
+        NatsBus,
+        nats::{NatsError, NatsOptions},
+    },
+};
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa_axum::router::OpenApiRouter;
@@ -55,6 +61,9 @@ pub enum StartError {
     /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// The bus between the nodes cannot be used.
+    #[error(transparent)]
+    Nats(#[from] NatsError),
     /// TLS cannot be spoken.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -111,12 +120,14 @@ impl Server {
             config.access_token_lifetime,
         )
         .await?;
-        let chat = database
+        let mut chat = database
             .store_of(Chat::builder())
             .directory(accounts.clone())
-            .limits(limits::engine_limits(&config.limits))
-            .start()
-            .await?;
+            .limits(limits::engine_limits(&config.limits));
+        if let Some(bus) = bus(&config).await? {
+            chat = chat.bus(bus);
+        }
+        let chat = chat.start().await?;
         let settings = Settings {
             allow_origins: config.allow_origins,
             limits: config.limits,
@@ -214,6 +225,17 @@ impl Server {
             tracing::error!(%error, "the server did not stop as it should");
         }
     }
+}
+
+/// The way to the other nodes, if there may be some.
+async fn bus(config: &Config) -> Result<Option<NatsBus>, NatsError> {
+    let Some(servers) = &config.nats_url else {
+        return Ok(None);
+    };
+    let mut options = NatsOptions::default();
+    options.credentials.clone_from(&config.nats_credentials);
+    options.authorities.clone_from(&config.nats_ca);
+    NatsBus::connect(servers, options).await.map(Some)
 }
 
 fn signing_key(config: &Config) -> Result<SigningKey, StartError> {

@@ -214,6 +214,23 @@ pub enum Incoming {
     Suspect,
 }
 
+/// What has gone over a bus since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BusStats {
+    /// There is a connection now.
+    pub connected: bool,
+    /// Notices that were sent on their way.
+    pub published: u64,
+    /// Notices that came in.
+    pub received: u64,
+    /// Notices that were dropped because they could not be carried in time.
+    pub dropped: u64,
+    /// What came in and was no notice, or in a place where it does not belong.
+    pub malformed: u64,
+    /// Topics that are followed now.
+    pub topics: u64,
+}
+
 /// Carries hints between nodes that share a store.
 ///
 /// A bus may lose, repeat and reorder: the engine repairs all three from the store. Losing every message costs latency,
@@ -237,6 +254,11 @@ pub trait Bus: Send + Sync + 'static {
         async {}
     }
 
+    /// What has gone over it. As provided, nothing is counted.
+    fn stats(&self) -> BusStats {
+        BusStats::default()
+    }
+
     /// Whether there may be other nodes. A bus of a single node is told nothing and followed nowhere.
     fn is_shared(&self) -> bool {
         true
@@ -250,6 +272,7 @@ trait ErasedBus: Send + Sync {
     fn unfollow(&self, topic: Topic);
     fn receive(&self) -> Pin<Box<dyn Future<Output = Incoming> + Send + '_>>;
     fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    fn stats(&self) -> BusStats;
     fn is_shared(&self) -> bool;
 }
 
@@ -272,6 +295,10 @@ impl<B: Bus> ErasedBus for B {
 
     fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(Bus::flush(self))
+    }
+
+    fn stats(&self) -> BusStats {
+        Bus::stats(self)
     }
 
     fn is_shared(&self) -> bool {
@@ -367,6 +394,10 @@ impl NodeBus {
 
     pub(crate) async fn flush(&self) {
         self.bus.flush().await;
+    }
+
+    pub(crate) fn stats(&self) -> BusStats {
+        self.bus.stats()
     }
 }
 

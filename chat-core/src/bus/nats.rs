@@ -26,7 +26,7 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Bus, Envelope, Incoming, Topic};
+use super::{Bus, BusStats, Envelope, Incoming, Topic};
 use crate::source::HashMap;
 
 /// How much may wait to be published while NATS is not there, or is slow. What comes then is dropped.
@@ -96,24 +96,6 @@ pub enum NatsError {
     /// The client library refuses what it was given.
     #[error("NATS cannot be connected to: {0}")]
     Connect(#[from] async_nats::ConnectError),
-}
-
-/// What has gone over a [`NatsBus`] since it was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct NatsStats {
-    /// There is a connection now.
-    pub connected: bool,
-    /// Notices that were handed to NATS.
-    pub published: u64,
-    /// Notices that came in.
-    pub received: u64,
-    /// Notices that were dropped because NATS did not take them in time.
-    pub dropped: u64,
-    /// Payloads that came in and were not notices, or not on their subject.
-    pub malformed: u64,
-    /// Topics that are followed now.
-    pub topics: u64,
 }
 
 /// A bus over NATS. Clones are handles to the same one, which ends with the last of them.
@@ -212,21 +194,6 @@ impl NatsBus {
             ],
         })))
     }
-
-    /// What has gone over it.
-    #[must_use]
-    pub fn stats(&self) -> NatsStats {
-        let shared = &self.0.shared;
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        NatsStats {
-            connected: shared.connected.load(Ordering::Relaxed),
-            published: get(&shared.published),
-            received: get(&shared.received),
-            dropped: get(&shared.dropped),
-            malformed: get(&shared.malformed),
-            topics: get(&shared.topics),
-        }
-    }
 }
 
 impl Bus for NatsBus {
@@ -255,6 +222,19 @@ impl Bus for NatsBus {
             Some(incoming) => incoming,
             // The runtime is going down.
             None => std::future::pending().await,
+        }
+    }
+
+    fn stats(&self) -> BusStats {
+        let shared = &self.0.shared;
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        BusStats {
+            connected: shared.connected.load(Ordering::Relaxed),
+            published: get(&shared.published),
+            received: get(&shared.received),
+            dropped: get(&shared.dropped),
+            malformed: get(&shared.malformed),
+            topics: get(&shared.topics),
         }
     }
 

@@ -1,5 +1,11 @@
-//! What tests of stores need from outside of this crate.
+//! What tests of stores and buses need from outside of this crate.
 
+#[cfg(feature = "nats")]
+mod nats;
+#[cfg(feature = "postgres")]
 mod postgres;
 
+#[cfg(feature = "nats")]
+pub use nats::{NatsLaunchError, PrivateNats};
+#[cfg(feature = "postgres")]
 pub use postgres::{LaunchError, PrivatePostgres};

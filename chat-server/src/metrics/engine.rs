@@ -40,6 +40,21 @@ impl Collector for EngineCollector {
                 "Conversations that sessions follow, the sum over all sessions.",
                 stats.attachments,
             ),
+            (
+                "chat_nodes",
+                "Other nodes on the same database that are heard, or were a moment ago.",
+                stats.nodes,
+            ),
+            (
+                "chat_bus_connected",
+                "Whether there is a connection to NATS.",
+                u64::from(stats.bus.connected),
+            ),
+            (
+                "chat_bus_topics",
+                "Conversations and users that this node listens for.",
+                stats.bus.topics,
+            ),
         ] {
             encoder
                 .encode_descriptor(name, help, None, MetricType::Gauge)?
@@ -70,6 +85,41 @@ impl Collector for EngineCollector {
                 "chat_repairs",
                 "Times that a conversation was compared with the store because something might have been missed.",
                 stats.repairs,
+            ),
+            (
+                "chat_bus_published",
+                "Notices for other nodes that were sent on their way.",
+                stats.bus.published,
+            ),
+            (
+                "chat_bus_received",
+                "Notices of nodes that came in, this node's own included.",
+                stats.bus.received,
+            ),
+            (
+                "chat_bus_dropped",
+                "Notices that were dropped because NATS did not take them in time.",
+                stats.bus.dropped,
+            ),
+            (
+                "chat_bus_malformed",
+                "What came from NATS and was no notice of a node.",
+                stats.bus.malformed,
+            ),
+            (
+                "chat_bus_doubts",
+                "Times that NATS was found not to carry what nodes say.",
+                stats.doubts,
+            ),
+            (
+                "chat_bus_entries",
+                "Entries that other nodes told of.",
+                stats.entries_heard,
+            ),
+            (
+                "chat_bus_entries_unneeded",
+                "Entries that other nodes told of and that concerned nobody here.",
+                stats.entries_unneeded,
             ),
             ("chat_commits", "Transactions of writes.", stats.commits),
             (
