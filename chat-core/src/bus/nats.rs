@@ -4,6 +4,7 @@
 //! chosen. Only core NATS is used: what it loses, the engine reads from the store.
 
 use std::{
+    fmt,
     future::poll_fn,
     io, mem,
     path::PathBuf,
@@ -20,6 +21,7 @@ use futures_util::{
     stream::{SelectAll, TakeUntil},
 };
 use parking_lot::Mutex;
+use percent_encoding::percent_decode_str;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
     time::sleep,
@@ -102,10 +104,9 @@ pub enum NatsError {
 ///
 /// It connects, and connects again, by itself, for as long as it takes; while there is no connection, what is published is
 /// dropped once much of it waits.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NatsBus(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     client: Client,
     outgoing: mpsc::Sender<(Topic, Envelope)>,
@@ -132,8 +133,16 @@ struct Shared {
     topics: AtomicU64,
 }
 
+impl fmt::Debug for NatsBus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NatsBus")
+    }
+}
+
 impl NatsBus {
-    /// Begins to connect to one of these servers (several with commas between them), and does not wait for it.
+    /// Begins to connect to one of these servers, and does not wait for it: `nats://HOST:4222` or, for TLS, `tls://HOST:4222`,
+    /// several with commas between them. A user and password in the first one, or a token, are for all of them
+    /// (`nats://USER:PASSWORD@HOST:4222`, `nats://TOKEN@HOST:4222`).
     pub async fn connect(servers: &str, options: NatsOptions) -> Result<Self, NatsError> {
         let servers = addresses(servers)?;
         let subjects = Subjects::below(options.prefix)?;
@@ -155,6 +164,13 @@ impl NatsBus {
                 told.note(&event);
                 async {}
             });
+        connecting = match servers.first().map(|it| (it.username(), it.password())) {
+            Some((Some(user), Some(password))) => {
+                connecting.user_and_password(decoded(user), decoded(password))
+            }
+            Some((Some(token), None)) => connecting.token(decoded(token)),
+            _ => connecting,
+        };
         if let Some(path) = options.credentials {
             let read = connecting.credentials_file(&path).await;
             connecting = read.map_err(|source| NatsError::File { path, source })?;
@@ -408,17 +424,21 @@ impl Subjects {
     }
 }
 
+fn decoded(part: &str) -> String {
+    percent_decode_str(part).decode_utf8_lossy().into_owned()
+}
+
 fn addresses(servers: &str) -> Result<Vec<ServerAddr>, NatsError> {
     let servers = servers.split(',').map(str::trim);
     let parse = |address: &str| {
-        let parsed = address.parse().ok();
+        let parsed = address.parse().ok().filter(|it: &ServerAddr| {
+            !it.host().is_empty() && ["nats", "tls"].contains(&it.scheme())
+        });
         // A password in it is for nobody to read.
         let shown = address.rsplit('@').next().unwrap_or_default();
-        parsed
-            .filter(|_| !shown.is_empty())
-            .ok_or_else(|| NatsError::Address {
-                address: shown.to_owned(),
-            })
+        parsed.ok_or_else(|| NatsError::Address {
+            address: shown.to_owned(),
+        })
     };
     servers.map(parse).collect()
 }

@@ -36,11 +36,15 @@ macro_rules! forward_store {
             ConversationStore::banned(
                 conversation: ConversationId, after: Option<UserId>, limit: usize
             ) -> Vec<UserId>;
-            ConversationStore::row_heads(user: UserId) -> Vec<(ConversationId, Seq, u64)>;
+            ConversationStore::row_heads(user: UserId) -> Vec<RowHead>;
+            ConversationStore::row_heads_of(users: &[UserId]) -> Vec<(UserId, RowHead)>;
             ConversationStore::sharing_with(user: UserId, others: &[UserId]) -> Vec<UserId>;
             ---
             PresenceStore::set_last_seen(seen: &[(UserId, Timestamp)]) -> ();
             PresenceStore::last_seen(users: &[UserId]) -> Vec<(UserId, Timestamp)>;
+            PresenceStore::renew_lease(node: NodeId) -> ();
+            PresenceStore::end_lease(node: NodeId) -> ();
+            PresenceStore::leases() -> Option<Vec<NodeId>>;
             ---
             UserStore::settings(user: UserId) -> Settings;
             UserStore::set_settings(user: UserId, settings: Settings) -> ();

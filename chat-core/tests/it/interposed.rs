@@ -2,12 +2,12 @@
 
 use chat_core::{
     model::{
-        ConversationId, Entry, Membership, Message, MessageId, Seq, Settings, StoreEpoch,
+        ConversationId, Entry, Membership, Message, MessageId, NodeId, Seq, Settings, StoreEpoch,
         Timestamp, UserId,
     },
     store::{
         Around, Committed, ConversationStore, GroupRows, MemoryStore, MessageLog, PresenceStore,
-        Refusal, RowPlace, Search, StoreError, StoredRow, UserStore, Write,
+        Refusal, RowHead, RowPlace, Search, StoreError, StoredRow, UserStore, Write,
     },
 };
 

@@ -12,6 +12,7 @@ mod forward;
 mod history;
 mod interposed;
 mod messages;
+mod nats;
 mod nodes;
 mod outage;
 mod people;

@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chat_core::{
     model::{
-        ConversationId, Entry, Membership, Message, MessageId, Seq, Settings, StoreEpoch,
+        ConversationId, Entry, Membership, Message, MessageId, NodeId, Seq, Settings, StoreEpoch,
         Timestamp, UserId,
     },
     store::{
         Around, Committed, ConversationStore, GroupRows, MessageLog, PresenceStore, Refusal,
-        RowPlace, Search, Store, StoreError, StoredRow, UserStore, Write,
+        RowHead, RowPlace, Search, Store, StoreError, StoredRow, UserStore, Write,
     },
 };
 

@@ -141,6 +141,7 @@ macro_rules! store_conformance {
             indexing_can_be_broken_off
             many_may_index_while_others_write
             last_seen_only_rises
+            a_lease_holds_until_it_is_ended
             sixty_four_writers_leave_dense_logs
             racing_creators_make_one_group
             racing_marks_never_move_a_cursor_back

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::at;
-use crate::{model::UserId, store::Store};
+use crate::{
+    model::{NodeId, UserId},
+    store::Store,
+};
 
 /// Times only rise, in whatever order they arrive, within one call too; who was never there is left out.
 pub async fn last_seen_only_rises(store: impl Store) {
@@ -24,4 +27,22 @@ pub async fn last_seen_only_rises(store: impl Store) {
         BTreeMap::from([(a, at(5)), (b, at(9))])
     );
     assert_eq!(store.last_seen(&[]).await.unwrap(), []);
+}
+
+/// Whether nodes hold a lease or not is known, or not kept at all.
+pub async fn a_lease_holds_until_it_is_ended(store: impl Store) {
+    let (one, other) = (NodeId::new(), NodeId::new());
+    for node in [one, one, other] {
+        store.renew_lease(node).await.unwrap();
+    }
+    let Some(leases) = store.leases().await.unwrap() else {
+        return;
+    };
+    assert_eq!(leases.iter().filter(|node| **node == one).count(), 1);
+    assert!(leases.contains(&other));
+    for _ in 0..2 {
+        store.end_lease(one).await.unwrap();
+    }
+    let leases = store.leases().await.unwrap().unwrap();
+    assert!(!leases.contains(&one) && leases.contains(&other));
 }
