@@ -238,6 +238,7 @@ impl Engine {
             users: self.presence.count(),
             nodes: self.nodes.count(),
             bus: self.bus.stats(),
+            in_doubt: self.hub.is_in_doubt(),
             rooms,
             attachments,
             ..self.counters.totals()

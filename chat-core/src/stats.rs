@@ -36,6 +36,8 @@ pub struct Stats {
     pub bus: BusStats,
     /// Other nodes on the same store that are heard, or were a moment ago.
     pub nodes: u64,
+    /// The bus between the nodes does not carry now, as far as this node can tell: what others say is read from the store.
+    pub in_doubt: bool,
     /// Times that the bus between the nodes was found not to carry, in total.
     pub doubts: u64,
     /// Entries that other nodes told of, in total.

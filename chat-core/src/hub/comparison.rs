@@ -53,6 +53,11 @@ impl Hub {
         self.interest.set_in_doubt(is_in_doubt)
     }
 
+    /// Whether the bus may not carry now.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.interest.is_in_doubt()
+    }
+
     /// Compares until told to stop. Owned by the engine, which joins it.
     pub(crate) async fn run_comparisons(&self, stop: CancellationToken) {
         let mut next = Instant::now() + BETWEEN_READINGS;

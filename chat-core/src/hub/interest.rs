@@ -291,7 +291,8 @@ impl State {
         for conversation in &gone {
             rows.revs.remove(conversation);
         }
-        let is_something_new = !new.is_empty();
+        // The user themselves is followed from a moment ago on, too.
+        let is_something_new = is_first || !new.is_empty();
         for conversation in new {
             self.follow(conversation, user, bus);
         }

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "nats")]
 mod nats;
+mod port;
 #[cfg(feature = "postgres")]
 mod postgres;
 

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, BufRead, BufReader},
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpStream},
     os::unix::process::CommandExt,
     path::PathBuf,
     process::{Child, ChildStdin, Command, Stdio},
@@ -11,6 +11,8 @@ use std::{
 };
 
 use parking_lot::Mutex;
+
+use super::port::free_port;
 
 /// Enough for the slowest machine; a server that takes longer will never be there.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -187,10 +189,4 @@ fn program() -> Option<PathBuf> {
         program.exists().then_some(program)
     })?;
     Some(program)
-}
-
-/// A port that is free is not reserved, but it will hardly be taken at once.
-fn free_port() -> io::Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?.port())
 }

@@ -2,7 +2,6 @@
 
 use std::{
     fs, io,
-    net::{Ipv4Addr, TcpListener},
     os::unix::{fs::chown, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Output, Stdio},
@@ -14,6 +13,8 @@ use std::{
 use parking_lot::Mutex;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use uuid::Uuid;
+
+use super::port::free_port;
 
 /// Enough for the slowest machine; a server that takes longer will never be there.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -263,9 +264,7 @@ impl PrivatePostgres {
         const ATTEMPTS: u32 = 5;
         let mut attempt = 1;
         loop {
-            self.port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-                .local_addr()?
-                .port();
+            self.port = free_port()?;
             match self.launch() {
                 Err(LaunchError::Failed { .. }) if attempt < ATTEMPTS => attempt += 1,
                 result => return result,

@@ -51,6 +51,11 @@ impl Collector for EngineCollector {
                 u64::from(stats.bus.connected),
             ),
             (
+                "chat_bus_in_doubt",
+                "Whether what other nodes say is read from the database, because NATS seems not to carry it.",
+                u64::from(stats.in_doubt),
+            ),
+            (
                 "chat_bus_topics",
                 "Conversations and users that this node listens for.",
                 stats.bus.topics,
