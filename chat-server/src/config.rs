@@ -17,7 +17,7 @@ use crate::{
     auth::Registration,
     database::{Database, PostgresUrl},
     limits,
-    listener::TlsFiles,
+    listener::{ProxyNetwork, TlsFiles},
     telemetry::LogFormat,
 };
 
@@ -46,6 +46,8 @@ pub struct Config {
     pub nats_ca: Option<PathBuf>,
     /// The key that signs access tokens. `None`: beside the database, or for a database in memory a new one.
     pub jwt_key_file: Option<PathBuf>,
+    /// Proxies in front whose word is taken for where a request comes from.
+    pub trusted_proxies: Vec<ProxyNetwork>,
     /// Pages whose scripts may open a socket.
     pub allow_origins: Vec<String>,
     /// Whether new accounts can be made.
@@ -74,6 +76,7 @@ impl Default for Config {
             nats_credentials: None,
             nats_ca: None,
             jwt_key_file: None,
+            trusted_proxies: Vec::new(),
             allow_origins: Vec::new(),
             registration: Registration::Open,
             limits: limits::defaults(&Limits::default()),
@@ -141,6 +144,14 @@ struct Flags {
         value_delimiter = ','
     )]
     allow_origin: Option<Vec<String>>,
+    /// Address or network of a proxy in front, whose `X-Forwarded-For` is believed; may be repeated [default: none]
+    #[arg(
+        long,
+        env = "CHAT_TRUSTED_PROXIES",
+        value_name = "NETWORK",
+        value_delimiter = ','
+    )]
+    trusted_proxies: Option<Vec<ProxyNetwork>>,
     /// Whether new accounts can be made [default: open]
     #[arg(long, env = "CHAT_REGISTRATION", value_enum)]
     registration: Option<Registration>,
@@ -171,6 +182,7 @@ struct SettingsFile {
     nats_credentials: Option<PathBuf>,
     nats_ca: Option<PathBuf>,
     jwt_key_file: Option<PathBuf>,
+    trusted_proxies: Option<Vec<ProxyNetwork>>,
     allow_origin: Option<Vec<String>>,
     registration: Option<Registration>,
     limits: Option<String>,
@@ -233,6 +245,10 @@ impl Config {
             nats_credentials,
             nats_ca,
             jwt_key_file: flags.jwt_key_file.or(file.jwt_key_file),
+            trusted_proxies: flags
+                .trusted_proxies
+                .or(file.trusted_proxies)
+                .unwrap_or_default(),
             allow_origins,
             registration: flags.registration.or(file.registration).unwrap_or_default(),
             limits: announced,
@@ -329,8 +345,10 @@ fn database(url: Option<String>) -> Result<Database, String> {
             let path = path.strip_prefix("//").unwrap_or(path);
             Ok(Database::Sqlite(PathBuf::from(path)))
         }
+        // A password in it is for nobody to read.
         _ => Err(format!(
-            "the database URL `{url}` is none of sqlite:PATH, postgres://… and memory:"
+            "the database URL `{}` is none of sqlite:PATH, postgres://… and memory:",
+            url.rsplit('@').next().unwrap_or_default()
         )),
     }
 }
@@ -435,6 +453,11 @@ mod tests {
                 &["--database-url", "mysql://x/y"],
                 "none of sqlite:PATH, postgres://",
             ),
+            (
+                &["--database-url", "postgre://u:secret@x/y"],
+                "`x/y` is none of",
+            ),
+            (&["--trusted-proxies", "lb.example"], "10.0.0.0/8"),
             (&["--limits", "speed=9"], "no limit `speed`"),
             (&["--allow-origin", "*"], "https://host"),
             (

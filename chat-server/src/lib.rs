@@ -65,5 +65,5 @@ pub use api::{Api, Settings, router};
 pub use auth::{AuthError, Authenticate, Identity, Registration};
 pub use config::{Config, ConfigError};
 pub use database::{Database, DatabaseError, PostgresUrl};
-pub use listener::{TlsError, TlsFiles};
+pub use listener::{ProxyNetwork, TlsError, TlsFiles};
 pub use server::{Server, StartError};

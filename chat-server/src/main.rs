@@ -2,7 +2,7 @@
 
 mod signals;
 
-use std::{io::Write, process::ExitCode};
+use std::{io::Write, iter, process::ExitCode};
 
 use anyhow::Context;
 use chat_server::{Config, ConfigError, Server, StartError, telemetry};
@@ -64,6 +64,15 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 
 /// A setting that cannot be: one line, and the exit code that says so.
 fn refuse(wrong: &dyn std::error::Error) -> ExitCode {
-    let _closed_pipe = writeln!(std::io::stderr(), "chat-server: {wrong}");
+    let mut line = wrong.to_string();
+    let mut causes = iter::successors(wrong.source(), |cause| cause.source());
+    while let Some(cause) = causes.next().map(ToString::to_string) {
+        // Some say what caused them, and some leave it to their cause.
+        if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    let line = line.replace('\n', " ");
+    let _closed_pipe = writeln!(std::io::stderr(), "chat-server: {line}");
     ExitCode::from(2)
 }

@@ -145,6 +145,7 @@ impl Server {
             address: config.listen,
             source,
         })?;
+        let listener = listener.behind(config.trusted_proxies);
         let metrics = config.metrics_listen.map(listen_for_metrics).transpose()?;
         let (address, metrics_address) = (
             listener.local_addr(),

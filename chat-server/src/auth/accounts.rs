@@ -22,7 +22,7 @@ use super::{
 };
 
 /// How often a node asks which sign-ins were ended on others.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 /// How far back it looks: the clocks of nodes may be apart, and a transaction may commit late.
 const LOOK_BACK: Duration = Duration::from_mins(1);
 

@@ -29,8 +29,10 @@ pub enum KeyError {
         /// Why.
         source: io::Error,
     },
-    /// Others than its owner may read it.
-    #[error("the key file {path} can be read by others than its owner: run `chmod 600 {path}`")]
+    /// Everybody may read it, or others than its owner may write to it.
+    #[error(
+        "the key file {path} can be read by everybody, or written by others than its owner: run `chmod 600 {path}`"
+    )]
     Exposed {
         /// Which.
         path: PathBuf,
@@ -116,7 +118,8 @@ fn read_guarded(file: File, path: &Path) -> Result<String, KeyError> {
     {
         use std::os::unix::fs::PermissionsExt;
         let mode = file.metadata().map_err(io)?.permissions().mode();
-        if mode & 0o077 != 0 {
+        // Those who hand out secrets on a machine often let a group read them.
+        if mode & 0o037 != 0 {
             return Err(KeyError::Exposed {
                 path: path.to_owned(),
             });
@@ -167,7 +170,7 @@ mod tests {
             use std::{fs::Permissions, os::unix::fs::PermissionsExt};
             let mode = std::fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
-            std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
             let refused = SigningKey::load_or_create(&path).unwrap_err();
             assert!(refused.to_string().contains("chmod 600"), "{refused}");
             std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();

@@ -35,6 +35,7 @@ pub(crate) async fn serve(
         tls,
         descriptors,
         connections: counters,
+        proxies,
         ..
     } = listener;
     let mut shedding = Shedding {
@@ -45,6 +46,7 @@ pub(crate) async fn serve(
     let site = Arc::new(Site {
         routes,
         tls,
+        proxies,
         deadlines: DEADLINES,
         counters,
         stopping: stopping.clone(),

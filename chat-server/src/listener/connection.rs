@@ -20,8 +20,9 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::{
-    Certificates, Deadlines,
+    Certificates, Deadlines, ProxyNetwork,
     pace::Pace,
+    proxies,
     wire::{self, Framing},
 };
 use crate::{
@@ -38,6 +39,7 @@ const MAX_HEAD_BYTES: usize = 16 * 1024;
 pub(super) struct Site {
     pub(super) routes: Router,
     pub(super) tls: Option<Certificates>,
+    pub(super) proxies: Vec<ProxyNetwork>,
     pub(super) deadlines: Deadlines,
     pub(super) counters: Connections,
     pub(super) stopping: CancellationToken,
@@ -106,8 +108,9 @@ async fn serve_http(stream: Stream, peer: SocketAddr, site: &Site) -> hyper::Res
     let secure = matches!(stream, Stream::Tls(_));
     let service = service_fn(move |mut request: Request<Incoming>| {
         let framing = wire::next_request();
+        let client = proxies::client(&site.proxies, peer, request.headers());
         let extensions = request.extensions_mut();
-        extensions.insert(ConnectInfo(peer));
+        extensions.insert(ConnectInfo(client));
         if framing == Framing::Contradictory {
             extensions.insert(ContradictoryLength);
         }

@@ -4,6 +4,7 @@ mod accept;
 mod connection;
 mod descriptors;
 mod pace;
+mod proxies;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -14,8 +15,11 @@ use std::{io, net::SocketAddr, time::Duration};
 use tokio::net::{TcpListener, TcpSocket};
 
 use self::descriptors::Descriptors;
-pub use self::tls::{TlsError, TlsFiles};
 pub(crate) use self::{accept::serve, tls::Certificates};
+pub use self::{
+    proxies::ProxyNetwork,
+    tls::{TlsError, TlsFiles},
+};
 use crate::metrics::Connections;
 
 /// Connections that wait to be accepted: a restart brings everybody back at once.
@@ -31,6 +35,7 @@ pub(crate) struct Listener {
     tls: Option<Certificates>,
     descriptors: Descriptors,
     connections: Connections,
+    proxies: Vec<ProxyNetwork>,
 }
 
 impl Listener {
@@ -49,7 +54,13 @@ impl Listener {
             tcp,
             tls,
             connections,
+            proxies: Vec::new(),
         })
+    }
+
+    /// Takes the word of these proxies for where requests come from.
+    pub(crate) fn behind(self, proxies: Vec<ProxyNetwork>) -> Self {
+        Self { proxies, ..self }
     }
 
     pub(crate) fn local_addr(&self) -> SocketAddr {

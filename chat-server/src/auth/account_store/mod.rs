@@ -13,7 +13,7 @@ use chat_core::{
     store::{PostgresStore, SqliteStore},
 };
 use sqlx::{
-    Database, Pool, Postgres, SqlStr, Sqlite,
+    Connection as _, Database, Executor as _, Pool, Postgres, SqlStr, Sqlite,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
 };
 use tokio::time::timeout;
@@ -111,7 +111,13 @@ impl AccountStore {
             include_str!("migrations/postgres_0001_accounts.sql"),
             include_str!("migrations/postgres_0002_sign_ins_and_words.sql"),
         ]);
-        migrator.run(&tables.writer).await?;
+        // Making tables, and waiting for a node that does, takes as long as it takes.
+        let mut connection = tables.writer.acquire().await?.detach();
+        connection
+            .execute("SET statement_timeout = 0; SET lock_timeout = 0")
+            .await?;
+        migrator.run(&mut connection).await?;
+        connection.close().await?;
         tables.write_missing_words().await?;
         Ok(Self::Postgres(tables))
     }
