@@ -11,6 +11,7 @@ mod fanout;
 mod frames;
 mod http;
 mod idle;
+mod nodes;
 mod ours;
 mod peers;
 mod process;
@@ -38,7 +39,7 @@ use crate::{
 
 /// Load through real sockets, on this machine alone.
 ///
-/// The server has the first processor and this tool the second one, except with `rest`, where both have all. Compare within one
+/// The server has the first processor and this tool the second one, except with `rest` and `nodes`, where both have all. Compare within one
 /// run only.
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -121,6 +122,20 @@ enum Workload {
         #[arg(long, default_value_t = 250)]
         people: usize,
     },
+    /// The same rooms on several nodes with PostgreSQL and NATS: what a message costs.
+    Nodes {
+        #[arg(long, value_delimiter = ',', default_value = "1,2,3")]
+        nodes: Vec<usize>,
+        #[arg(long, default_value_t = 40)]
+        rooms: usize,
+        #[arg(long, default_value_t = 6)]
+        members: usize,
+        /// On how many nodes the members of a room are, where there are so many.
+        #[arg(long, default_value_t = 2)]
+        spread: usize,
+        #[arg(long, default_value_t = 6.0)]
+        seconds: f64,
+    },
     /// Messages posted over REST, to the disk and to all members.
     Rest {
         #[arg(long, value_delimiter = ',', default_value = "sqlite,postgres")]
@@ -148,7 +163,11 @@ fn main() -> anyhow::Result<()> {
         None => build(&places)?,
     };
     let processors = process::processors();
-    let is_pinned = !matches!(arguments.workload, Workload::Rest { .. });
+    let everywhere = matches!(
+        arguments.workload,
+        Workload::Rest { .. } | Workload::Nodes { .. }
+    );
+    let is_pinned = !everywhere;
     process::pin_this(is_pinned, processors)?;
     let mut report = Report::default();
     let charts = run(arguments.workload, &program, &places, &mut report)?;
@@ -206,6 +225,25 @@ fn run(
             connections,
             people,
         } => idle::reconnect(program, connections, people, report)?,
+        Workload::Nodes {
+            nodes,
+            rooms,
+            members,
+            spread,
+            seconds,
+        } => {
+            let duration = Duration::from_secs_f64(seconds);
+            let shape = nodes::Shape {
+                rooms,
+                members,
+                spread: spread.max(1),
+                duration,
+            };
+            nodes::run(program, &nodes, shape, report)?;
+            if let Some(most) = nodes.iter().max() {
+                nodes::idle(program, *most, duration, report)?;
+            }
+        }
         Workload::Rest {
             stores,
             members,

@@ -25,7 +25,17 @@ const LIMITS: &str =
 pub(crate) enum Store {
     Memory,
     Sqlite(PathBuf),
-    Postgres { url: String, key: PathBuf },
+    Postgres {
+        url: String,
+        key: PathBuf,
+    },
+    /// One of several nodes on the same database, with where its numbers are asked for.
+    Shared {
+        url: String,
+        key: PathBuf,
+        nats: String,
+        metrics: u16,
+    },
 }
 
 #[derive(Debug)]
@@ -48,23 +58,8 @@ impl Ours {
         people: usize,
         pinned: bool,
     ) -> anyhow::Result<Self> {
-        let mut command = Command::new(program);
-        command
-            .args(["--listen", "127.0.0.1:0", "--metrics-listen", "off"])
-            .args(["--limits", LIMITS]);
-        match store {
-            Store::Memory => command.args(["--database-url", "memory:"]),
-            Store::Sqlite(path) => {
-                command.args(["--database-url", &format!("sqlite:{}", path.display())])
-            }
-            Store::Postgres { url, key } => command
-                .args(["--database-url", url])
-                .arg("--jwt-key-file")
-                .arg(key),
-        };
-        let server = Server::start(command, pinned)?;
         let mut ours = Self {
-            server,
+            server: start_server(program, store, pinned)?,
             people: Vec::new(),
         };
         ours.register(people)?;
@@ -106,10 +101,49 @@ impl Ours {
         person: &Person,
         conversation: &str,
     ) -> anyhow::Result<(TcpStream, u64, Vec<u8>)> {
-        let mut stream = self.connect()?;
-        let early = http::upgrade(&mut stream, "/api/v1/ws", Some(&person.token))?;
-        join(stream, early, conversation)
+        join_at(self.server.port, person, conversation)
     }
+}
+
+/// A server on this store.
+pub(crate) fn start_server(program: &Path, store: &Store, pinned: bool) -> anyhow::Result<Server> {
+    let mut command = Command::new(program);
+    command
+        .args(["--listen", "127.0.0.1:0"])
+        .args(["--limits", LIMITS]);
+    let metrics = match store {
+        Store::Shared { metrics, .. } => format!("127.0.0.1:{metrics}"),
+        _ => "off".to_owned(),
+    };
+    command.args(["--metrics-listen", &metrics]);
+    match store {
+        Store::Memory => command.args(["--database-url", "memory:"]),
+        Store::Sqlite(path) => {
+            command.args(["--database-url", &format!("sqlite:{}", path.display())])
+        }
+        Store::Postgres { url, key } => command
+            .args(["--database-url", url])
+            .arg("--jwt-key-file")
+            .arg(key),
+        Store::Shared { url, key, nats, .. } => command
+            .args(["--database-url", url])
+            .args(["--nats-url", nats])
+            .arg("--jwt-key-file")
+            .arg(key),
+    };
+    Server::start(command, pinned)
+}
+
+/// A socket of a person at the server on this port who has joined the conversation: the number of its next entry, and what
+/// was read beyond that.
+pub(crate) fn join_at(
+    port: u16,
+    person: &Person,
+    conversation: &str,
+) -> anyhow::Result<(TcpStream, u64, Vec<u8>)> {
+    let mut stream = connect(port)?;
+    let early = http::upgrade(&mut stream, "/api/v1/ws", Some(&person.token))?;
+    join(stream, early, conversation)
 }
 
 /// Joins a conversation over a socket that was just opened.

@@ -22,6 +22,13 @@ impl CpuTime {
         self.user + self.system
     }
 
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            user: self.user + other.user,
+            system: self.system + other.system,
+        }
+    }
+
     pub(crate) fn since(self, earlier: Self) -> Self {
         Self {
             user: self.user.saturating_sub(earlier.user),
