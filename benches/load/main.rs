@@ -240,9 +240,6 @@ fn run(
                 duration,
             };
             nodes::run(program, &nodes, shape, report)?;
-            if let Some(most) = nodes.iter().max() {
-                nodes::idle(program, *most, duration, report)?;
-            }
         }
         Workload::Rest {
             stores,

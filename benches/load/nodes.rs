@@ -4,12 +4,14 @@ use std::{
     io::{Read, Write},
     net::TcpListener,
     path::Path,
+    thread::sleep,
     time::{Duration, Instant},
 };
 
 use anyhow::Context;
 use chat_core::testing::{PrivateNats, PrivatePostgres};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::{
     http,
@@ -24,25 +26,42 @@ const WARM_UP: Duration = Duration::from_secs(2);
 /// What is followed is heard a moment later, and compared a little after that.
 const SETTLING: Duration = Duration::from_secs(3);
 
-/// Rooms whose members are spread evenly over the nodes.
+/// Rooms and those who are in them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     pub(crate) rooms: usize,
     pub(crate) members: usize,
-    /// Rooms are on so many of the nodes, whatever there are.
+    /// On how many nodes the members of a room are, where there are so many.
     pub(crate) spread: usize,
     pub(crate) duration: Duration,
 }
 
-/// What was counted up to some moment.
-struct Counts {
-    cpu: CpuTime,
-    /// By the servers: entries heard, and those of them for nobody.
-    entries: [f64; 2],
-    /// By NATS: messages in, bytes in, messages out.
-    nats: [f64; 3],
+/// Nodes on a database and a NATS server of their own.
+struct Nodes {
+    first: Ours,
+    others: Vec<Server>,
+    /// Where each tells its numbers, and where NATS does.
+    metrics: Vec<u16>,
+    monitor: u16,
+    _nats: PrivateNats,
+    _postgres: PrivatePostgres,
+    _directory: TempDir,
 }
 
+/// What was counted up to some moment, over all nodes.
+struct Counts {
+    cpu: CpuTime,
+    entries_heard: f64,
+    entries_unneeded: f64,
+    commits: f64,
+    commit_seconds: f64,
+    /// By NATS.
+    messages_in: f64,
+    bytes_in: f64,
+    messages_out: f64,
+}
+
+/// With each of these numbers of nodes, and then what they say to each other when nobody says anything.
 pub(crate) fn run(
     program: &Path,
     nodes: &[usize],
@@ -52,123 +71,164 @@ pub(crate) fn run(
     report.heading(&[
         "nodes",
         "messages/s",
-        "servers' CPU µs a message",
-        "a delivery",
-        "NATS messages in",
+        "servers' CPU, µs a message",
+        "µs a delivery",
+        "NATS: messages in",
         "bytes in",
         "messages out",
         "entries for nobody",
+        "messages a commit",
+        "commit ms",
         "all have it p50 ms",
         "p99 ms",
         "missing",
     ])?;
     for count in nodes {
-        run_with(program, *count, shape, report)?;
+        talk(
+            &Nodes::start(program, *count, shape.rooms * shape.members)?,
+            shape,
+            report,
+        )?;
     }
-    Ok(())
+    let most = nodes.iter().max().context("at least one node")?;
+    rest(&Nodes::start(program, *most, 0)?, shape.duration, report)
 }
 
-fn run_with(program: &Path, count: usize, shape: Shape, report: &mut Report) -> anyhow::Result<()> {
-    let directory = tempfile::tempdir()?;
-    let postgres = PrivatePostgres::start(&[])?;
-    let monitor = free_port()?;
-    let nats = PrivateNats::start(&["--http_port", &monitor.to_string()])?;
-    let url = url(&postgres)?;
-    let metrics: Vec<u16> = (0..count).map(|_| free_port()).collect::<Result<_, _>>()?;
-    let store = |metrics: &u16| Store::Shared {
-        url: url.clone(),
-        key: directory.path().join("key.pem"),
-        nats: nats.url(),
-        metrics: *metrics,
-    };
-    let first = Ours::start(
-        program,
-        &store(&metrics[0]),
-        shape.rooms * shape.members,
-        false,
-    )?;
-    let others = metrics[1..].iter();
-    let others = others.map(|metrics| start_server(program, &store(metrics), false));
-    let others: Vec<Server> = others.collect::<Result<_, _>>()?;
-    let servers: Vec<&Server> = std::iter::once(&first.server).chain(&others).collect();
-
+fn talk(nodes: &Nodes, shape: Shape, report: &mut Report) -> anyhow::Result<()> {
     let mut talk = Talk::new()?;
+    let count = nodes.servers().count();
     for room in 0..shape.rooms {
-        let those = &first.people[room * shape.members..][..shape.members];
-        let conversation = first.group(those)?;
-        let place = |member: usize| servers[(room + member % shape.spread.min(count)) % count].port;
+        let those = &nodes.first.people[room * shape.members..][..shape.members];
+        let conversation = nodes.first.group(those)?;
+        let port = |member: usize| {
+            let place = (room + member % shape.spread.min(count)) % count;
+            nodes.servers().nth(place).map_or(0, |server| server.port)
+        };
         let mut members = Vec::new();
         for (index, person) in those.iter().enumerate() {
-            let (stream, next, early) = join_at(place(index), person, &conversation)?;
+            let (stream, next, early) = join_at(port(index), person, &conversation)?;
             members.push(Member {
                 stream,
                 next,
                 early,
             });
         }
-        let mut publisher = connect(place(0))?;
+        let mut publisher = connect(port(0))?;
         http::upgrade(&mut publisher, "/api/v1/ws", Some(&those[0].token))?;
         talk.add_room(conversation, publisher, members)?;
     }
-    std::thread::sleep(SETTLING);
+    sleep(SETTLING);
     talk.begin()?;
     talk.go_on_for(WARM_UP)?;
-    let (before, tally) = (counts(&servers, &metrics, monitor)?, talk.tally());
+    let (before, tally) = (nodes.counts()?, talk.tally());
     let mut delays = talk.go_on_for(shape.duration)?;
-    let after = counts(&servers, &metrics, monitor)?;
+    let (after, messages) = (nodes.counts()?, delays.len() as f64);
     delays.sort_unstable();
-    let messages = delays.len() as f64;
     let deliveries = (talk.tally().deliveries - tally.deliveries) as f64;
     let micros = after.cpu.since(before.cpu).total().as_secs_f64() * 1e6;
-    let nats = |index: usize| (after.nats[index] - before.nats[index]) / messages;
-    let [heard, unneeded] = [0, 1].map(|index| after.entries[index] - before.entries[index]);
+    let since = |of: fn(&Counts) -> f64| of(&after) - of(&before);
+    let commits = since(|it| it.commits);
     report.row(&[
         count.to_string(),
         format!("{:.0}", messages / shape.duration.as_secs_f64()),
         format!("{:.0}", micros / messages),
         format!("{:.1}", micros / deliveries),
-        format!("{:.2}", nats(0)),
-        format!("{:.0}", nats(1)),
-        format!("{:.2}", nats(2)),
-        format!("{unneeded:.0} of {heard:.0}"),
+        format!("{:.2}", since(|it| it.messages_in) / messages),
+        format!("{:.0}", since(|it| it.bytes_in) / messages),
+        format!("{:.2}", since(|it| it.messages_out) / messages),
+        format!(
+            "{:.0} of {:.0}",
+            since(|it| it.entries_unneeded),
+            since(|it| it.entries_heard)
+        ),
+        format!("{:.1}", messages / commits),
+        format!("{:.1}", since(|it| it.commit_seconds) * 1e3 / commits),
         format!("{:.1}", millis(&delays, 0.5)),
         format!("{:.1}", millis(&delays, 0.99)),
         talk.tally().missing.to_string(),
     ])
 }
 
-fn url(postgres: &PrivatePostgres) -> anyhow::Result<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    Ok(runtime.block_on(postgres.database())?)
+fn rest(nodes: &Nodes, duration: Duration, report: &mut Report) -> anyhow::Result<()> {
+    sleep(SETTLING);
+    let (before, began) = (nodes.counts()?, Instant::now());
+    sleep(duration);
+    let (after, seconds) = (nodes.counts()?, began.elapsed().as_secs_f64());
+    let count = nodes.servers().count() as f64;
+    report.line(&format!(
+        "\n{count} nodes that have nothing to say: {:.1} NATS messages a second from each, {:.2} % of a processor each",
+        (after.messages_in - before.messages_in) / seconds / count,
+        after.cpu.since(before.cpu).total().as_secs_f64() / seconds / count * 100.0,
+    ))
 }
 
-fn counts(servers: &[&Server], metrics: &[u16], monitor: u16) -> anyhow::Result<Counts> {
-    let mut cpu = CpuTime::default();
-    for server in servers {
-        cpu = cpu.and(server.cpu()?);
+impl Nodes {
+    fn start(program: &Path, count: usize, people: usize) -> anyhow::Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let postgres = PrivatePostgres::start(&[])?;
+        let monitor = free_port()?;
+        let nats = PrivateNats::start(&["--http_port", &monitor.to_string()])?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let url = runtime.block_on(postgres.database())?;
+        let metrics: Vec<u16> = (0..count).map(|_| free_port()).collect::<Result<_, _>>()?;
+        let store = |metrics: &u16| Store::Shared {
+            url: url.clone(),
+            key: directory.path().join("key.pem"),
+            nats: nats.url(),
+            metrics: *metrics,
+        };
+        let first = Ours::start(program, &store(&metrics[0]), people, false)?;
+        let others = metrics[1..].iter();
+        let others = others.map(|metrics| start_server(program, &store(metrics), false));
+        Ok(Self {
+            first,
+            others: others.collect::<Result<_, _>>()?,
+            metrics,
+            monitor,
+            _nats: nats,
+            _postgres: postgres,
+            _directory: directory,
+        })
     }
-    let mut entries = [0.0; 2];
-    for port in metrics {
-        let text = get(*port, "/metrics")?;
-        let names = ["chat_bus_entries_total", "chat_bus_entries_unneeded_total"];
-        for (sum, name) in entries.iter_mut().zip(names) {
-            let line = text.lines().find_map(|line| line.strip_prefix(name));
-            *sum += line.context("a number is missing")?.trim().parse::<f64>()?;
+
+    fn servers(&self) -> impl Iterator<Item = &Server> {
+        std::iter::once(&self.first.server).chain(&self.others)
+    }
+
+    fn counts(&self) -> anyhow::Result<Counts> {
+        let mut cpu = CpuTime::default();
+        for server in self.servers() {
+            cpu = cpu.and(server.cpu()?);
         }
+        let told = self.metrics.iter().map(|port| get(*port, "/metrics"));
+        let told: Vec<String> = told.collect::<Result<_, _>>()?;
+        let sum = |name: &str| -> anyhow::Result<f64> {
+            let mut sum = 0.0;
+            for text in &told {
+                let mut lines = text.lines();
+                let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+                sum += value.context("a number is missing")?.parse::<f64>()?;
+            }
+            Ok(sum)
+        };
+        let of_nats: Value = serde_json::from_str(&get(self.monitor, "/varz")?)?;
+        let of_nats = |name: &str| of_nats[name].as_f64().unwrap_or_default();
+        Ok(Counts {
+            cpu,
+            entries_heard: sum("chat_bus_entries_total")?,
+            entries_unneeded: sum("chat_bus_entries_unneeded_total")?,
+            commits: sum("chat_commits_total")?,
+            commit_seconds: sum("chat_commit_duration_seconds_sum")?,
+            messages_in: of_nats("in_msgs"),
+            bytes_in: of_nats("in_bytes"),
+            messages_out: of_nats("out_msgs"),
+        })
     }
-    let text = get(monitor, "/varz")?;
-    let counted: Value = serde_json::from_str(&text)?;
-    let nats = ["in_msgs", "in_bytes", "out_msgs"];
-    Ok(Counts {
-        cpu,
-        entries,
-        nats: nats.map(|name| counted[name].as_f64().unwrap_or_default()),
-    })
 }
 
-/// The body of what a server of numbers answers.
+/// The body of what a server answers that tells numbers.
 fn get(port: u16, path: &str) -> anyhow::Result<String> {
     let mut stream = connect(port)?;
     let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -181,41 +241,4 @@ fn get(port: u16, path: &str) -> anyhow::Result<String> {
 
 fn free_port() -> std::io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
-}
-
-/// When nobody says anything, this is what nodes say to each other; shown beside the table.
-pub(crate) fn idle(
-    program: &Path,
-    count: usize,
-    duration: Duration,
-    report: &mut Report,
-) -> anyhow::Result<()> {
-    let directory = tempfile::tempdir()?;
-    let postgres = PrivatePostgres::start(&[])?;
-    let monitor = free_port()?;
-    let nats = PrivateNats::start(&["--http_port", &monitor.to_string()])?;
-    let url = url(&postgres)?;
-    let metrics: Vec<u16> = (0..count).map(|_| free_port()).collect::<Result<_, _>>()?;
-    let start = |metrics: &u16| {
-        let store = Store::Shared {
-            url: url.clone(),
-            key: directory.path().join("key.pem"),
-            nats: nats.url(),
-            metrics: *metrics,
-        };
-        start_server(program, &store, false)
-    };
-    let servers: Vec<Server> = metrics.iter().map(start).collect::<Result<_, _>>()?;
-    let servers: Vec<&Server> = servers.iter().collect();
-    std::thread::sleep(SETTLING);
-    let (before, began) = (counts(&servers, &metrics, monitor)?, Instant::now());
-    std::thread::sleep(duration);
-    let after = counts(&servers, &metrics, monitor)?;
-    let seconds = began.elapsed().as_secs_f64();
-    let nodes = count as f64;
-    report.line(&format!(
-        "\n{count} nodes that have nothing to say: {:.1} NATS messages a second from each, {:.2} % of a processor each",
-        (after.nats[0] - before.nats[0]) / seconds / nodes,
-        after.cpu.since(before.cpu).total().as_secs_f64() / seconds / nodes * 100.0,
-    ))
 }
