@@ -403,15 +403,16 @@ impl Engine {
     /// Holds this node's lease, and lets those go whose lease is over.
     async fn renew_lease(&self) -> Result<(), StoreError> {
         self.store.renew_lease(self.node).await?;
-        let silent = self.nodes.long_silent();
-        if silent.is_empty() {
-            return Ok(());
-        }
-        let dead = match self.store.leases().await? {
-            Some(leases) => silent
-                .into_iter()
-                .filter(|it| !leases.contains(it))
-                .collect(),
+        let leases = self.store.leases().await?;
+        let dead: Vec<NodeId> = match leases {
+            Some(leases) => {
+                let silent = self.nodes.long_silent().into_iter();
+                let dead = silent.filter(|node| !leases.contains(node)).collect();
+                // One that was never heard may be beyond a bus that is split.
+                let others = leases.into_iter().filter(|node| *node != self.node);
+                self.nodes.wait_for(others);
+                dead
+            }
             None => self.nodes.given_up(),
         };
         for node in dead {
@@ -444,11 +445,7 @@ async fn listen_to_bus(engine: Weak<Engine>) {
         };
         match incoming {
             Incoming::Suspect => engine.suspect_all(),
-            Incoming::Envelope(envelope) if envelope.origin == engine.node => {
-                if matches!(envelope.notice, Notice::Alive { .. }) {
-                    engine.nodes.echoed();
-                }
-            }
+            Incoming::Envelope(envelope) if envelope.origin == engine.node => {}
             Incoming::Envelope(envelope) => engine.hear(envelope.origin, envelope.notice),
         }
     }

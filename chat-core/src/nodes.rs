@@ -1,4 +1,4 @@
-//! The other nodes: who is there, and whether the bus carries what is said.
+//! The other nodes: who is there, and whether the bus carries what they say.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -29,15 +29,15 @@ pub(crate) struct Nodes(Mutex<State>);
 struct State {
     /// Of the last sign of life that this node gave.
     number: u64,
-    /// When one of those last came back.
-    echoed: Instant,
     others: BTreeMap<NodeId, Other>,
 }
 
 #[derive(Debug)]
 struct Other {
+    /// When it last gave a sign of life, or since when one is waited for.
     heard: Instant,
-    number: u64,
+    /// Of its last sign of life; `None` before the first.
+    number: Option<u64>,
 }
 
 /// What a sign of life says.
@@ -55,7 +55,6 @@ impl Nodes {
     pub(crate) fn new() -> Self {
         Self(Mutex::new(State {
             number: 0,
-            echoed: Instant::now(),
             others: BTreeMap::new(),
         }))
     }
@@ -68,11 +67,6 @@ impl Nodes {
         state.number
     }
 
-    /// A sign of life of this node came back.
-    pub(crate) fn echoed(&self) {
-        self.0.lock().echoed = Instant::now();
-    }
-
     /// Another node gave a sign of life.
     pub(crate) fn heard(&self, node: NodeId, number: u64) -> Heard {
         let heard = Instant::now();
@@ -82,22 +76,41 @@ impl Nodes {
             if is_full {
                 return Heard::Again;
             }
+            let number = Some(number);
             state.others.insert(node, Other { heard, number });
             return Heard::New;
         };
-        let is_next = number <= other.number + 1;
         other.heard = heard;
-        other.number = number.max(other.number);
-        if is_next {
-            Heard::Again
-        } else {
-            Heard::AfterAGap
+        let known = other
+            .number
+            .replace(other.number.max(Some(number)).unwrap_or(number));
+        match known {
+            None => Heard::New,
+            Some(known) if number <= known + 1 => Heard::Again,
+            Some(_) => Heard::AfterAGap,
+        }
+    }
+
+    /// These nodes are there, says the store: those that were never heard are waited for from now on.
+    pub(crate) fn wait_for(&self, nodes: impl IntoIterator<Item = NodeId>) {
+        let mut state = self.0.lock();
+        let heard = Instant::now();
+        for node in nodes {
+            if state.others.len() < MOST_NODES {
+                let waited_for = Other {
+                    heard,
+                    number: None,
+                };
+                state.others.entry(node).or_insert(waited_for);
+            }
         }
     }
 
     /// Whether a node gave a sign of life before.
     pub(crate) fn are_with(&self, node: NodeId) -> bool {
-        self.0.lock().others.contains_key(&node)
+        let state = self.0.lock();
+        let known = state.others.get(&node);
+        known.is_some_and(|it| it.number.is_some())
     }
 
     /// A node is no more: it said so, or it died.
@@ -109,7 +122,7 @@ impl Nodes {
     pub(crate) fn are_all_heard(&self) -> bool {
         let state = self.0.lock();
         let mut others = state.others.values();
-        state.echoed.elapsed() < SILENCE && others.all(|other| other.heard.elapsed() < SILENCE)
+        others.all(|other| other.heard.elapsed() < SILENCE)
     }
 
     /// Nodes that may have died.
@@ -119,20 +132,28 @@ impl Nodes {
 
     /// Nodes that must have died, if nothing else is known of them.
     pub(crate) fn given_up(&self) -> Vec<NodeId> {
-        self.silent(DEATH)
+        let is_anybody_heard = {
+            let state = self.0.lock();
+            let mut others = state.others.values();
+            others.any(|other| other.heard.elapsed() < SILENCE)
+        };
+        // Where nobody is heard, it is rather the bus that has died.
+        if is_anybody_heard {
+            self.silent(DEATH)
+        } else {
+            Vec::new()
+        }
     }
 
     /// How many others there are.
     pub(crate) fn count(&self) -> u64 {
-        self.0.lock().others.len() as u64
+        let state = self.0.lock();
+        let heard = state.others.values().filter(|it| it.number.is_some());
+        heard.count() as u64
     }
 
     fn silent(&self, longer_than: Duration) -> Vec<NodeId> {
         let state = self.0.lock();
-        // What nobody hears says nothing of who is there.
-        if state.echoed.elapsed() >= SILENCE {
-            return Vec::new();
-        }
         let silent = state.others.iter();
         let silent = silent.filter(|(_, other)| other.heard.elapsed() >= longer_than);
         silent.map(|(node, _)| *node).collect()

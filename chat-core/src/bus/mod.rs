@@ -234,7 +234,7 @@ pub struct BusStats {
 /// Carries hints between nodes that share a store.
 ///
 /// A bus may lose, repeat and reorder: the engine repairs all three from the store. Losing every message costs latency,
-/// never a message. What a node publishes comes back to itself, too: by that it knows that the bus carries.
+/// never a message. Whether what a node publishes comes back to itself makes no difference.
 pub trait Bus: Send + Sync + 'static {
     /// Hands an envelope over and returns at once, whatever state the bus is in; what cannot be carried is dropped.
     /// `false` when it was: the engine then lets the other nodes know that they miss something.

@@ -150,6 +150,7 @@ impl NatsBus {
         let told = Arc::clone(&shared);
         let mut connecting = ConnectOptions::new()
             .name("chat")
+            .no_echo()
             .retry_on_initial_connect()
             .max_reconnects(None)
             .ping_interval(PING_INTERVAL)

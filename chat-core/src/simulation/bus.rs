@@ -93,7 +93,7 @@ impl Wires {
 
     fn carry(&self, world: &World, from: usize, topic: Topic, envelope: &Envelope) {
         for (to, port) in self.ports.iter().enumerate() {
-            if self.isolated[from] != self.isolated[to] || (self.isolated[to] && from != to) {
+            if from == to || self.isolated[from] || self.isolated[to] {
                 continue;
             }
             if !port.topics.lock().contains(&topic) {

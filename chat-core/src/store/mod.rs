@@ -417,7 +417,7 @@ pub trait PresenceStore: Send + Sync + 'static {
     }
 
     /// The nodes that hold a lease now, in any order; `None`, as provided, where that is not kept: then whoever is not heard on
-    /// the bus for 20 seconds is taken for dead.
+    /// the bus for 20 seconds is taken for dead, and nodes that have never heard each other do not know that they should.
     fn leases(&self) -> impl Future<Output = Result<Option<Vec<NodeId>>, StoreError>> + Send {
         async { Ok(None) }
     }

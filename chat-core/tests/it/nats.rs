@@ -381,6 +381,7 @@ async fn nats_is_spoken_to_through_tls_and_with_a_password() {
     };
     let trusted = Some(file("ca.pem"));
     let right = connect("chat:secret%2Fword", trusted.clone()).await;
+    let other = connect("chat:secret%2Fword", trusted.clone()).await;
     right.follow(Topic::Nodes);
     // Something comes through when it is connected, and not before.
     timeout(PATIENCE, async {
@@ -401,7 +402,7 @@ async fn nats_is_spoken_to_through_tls_and_with_a_password() {
         let said = async {
             loop {
                 // What is said before it is followed is heard by nobody.
-                assert!(right.publish(Topic::Nodes, envelope.clone()));
+                assert!(other.publish(Topic::Nodes, envelope.clone()));
                 sleep(Duration::from_millis(50)).await;
             }
         };
