@@ -116,13 +116,14 @@ impl Hub {
             let Some(&end) = users.last() else {
                 return Ok(());
             };
+            let begun = Instant::now();
             self.compare(&users).await?;
             if users.len() < PAGE || stop.is_cancelled() {
                 return Ok(());
             }
-            if !is_urgent && !self.interest.is_in_doubt() {
-                sleep(PAUSE).await;
-            }
+            // Other nodes may be at it as well: half of the time is left to those who send.
+            let is_urgent = is_urgent || self.interest.is_in_doubt();
+            sleep(if is_urgent { begun.elapsed() } else { PAUSE }).await;
             last = Some(end);
         }
     }
