@@ -19,7 +19,6 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
-use tokio_util::sync::CancellationToken;
 
 use super::{
     proxy::Proxy,
@@ -39,7 +38,6 @@ pub struct Bare {
     pub app: Mutex<App>,
     client: Client,
     record: Arc<Record>,
-    stop: CancellationToken,
 }
 
 #[derive(Debug, Default)]
@@ -65,14 +63,9 @@ impl Bare {
             app: Mutex::default(),
             client,
             record: Arc::clone(record),
-            stop: CancellationToken::new(),
         });
         tokio::spawn(Arc::clone(&bare).run());
         bare
-    }
-
-    pub fn close(&self) {
-        self.stop.cancel();
     }
 
     fn note(&self, what: What) {
@@ -80,23 +73,23 @@ impl Bare {
     }
 
     async fn run(self: Arc<Self>) {
-        while !self.stop.is_cancelled() {
+        loop {
             if let Some(socket) = self.open().await {
-                let stopped = self.stop.run_until_cancelled(self.listen(socket)).await;
-                self.lost(stopped.is_none());
+                self.listen(socket).await;
             }
+            self.lost();
             sleep(PAUSE).await;
         }
     }
 
-    fn lost(&self, by_choice: bool) {
+    fn lost(&self) {
         let mut app = self.app.lock();
         app.online = false;
         app.asked.clear();
         app.joined.clear();
         self.note(What::Link {
             online: false,
-            detail: if by_choice { "closed" } else { "broken" }.to_owned(),
+            detail: "broken".to_owned(),
         });
     }
 

@@ -113,7 +113,6 @@ pub struct View {
 #[derive(Debug)]
 struct Send<'a> {
     who: Who,
-    lane: Lane,
     body: &'a str,
     /// The furthest place that anybody had been told of a send when this one began.
     floor: Seq,
@@ -161,7 +160,6 @@ fn sends_of<'a>(lines: &'a [Line], verdict: &mut Verdict) -> (Sends<'a>, Order) 
             ) => {
                 let send = Send {
                     who,
-                    lane: *lane,
                     body,
                     floor: acknowledged.get(conversation).copied().unwrap_or(0),
                     sent: Vec::new(),

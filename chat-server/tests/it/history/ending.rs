@@ -28,6 +28,8 @@ use crate::support::PASSWORD;
 
 const POLL: Duration = Duration::from_millis(200);
 const PAGE: usize = 200;
+/// Devices that were not there before have numbers from here on.
+pub const NEWCOMERS: u32 = 1_000;
 
 /// What an entry is, by the number that the database has for it.
 const KINDS: [&str; 14] = [
@@ -235,7 +237,7 @@ pub async fn newcomers(town: &Town, there: &BTreeSet<UserId>, end: &mut End) -> 
         let proxy = Proxy::start(route).await;
         let client = Client::new(&format!("http://{}", proxy.address)).unwrap();
         client.login(&user.name, PASSWORD).await.unwrap();
-        let number = 1_000 + u32::try_from(nth).unwrap();
+        let number = NEWCOMERS + u32::try_from(nth).unwrap();
         let device = Device::start(client, proxy, number, &town.record).await;
         device.live.watch_presence(everybody.clone());
         newcomers.push(device);

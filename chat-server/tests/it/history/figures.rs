@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use super::record::{Lane, Line, Outcome, What, Who};
+use super::{
+    ending::NEWCOMERS,
+    record::{Lane, Line, Outcome, What, Who},
+};
 
 #[derive(Debug, Default)]
 pub struct Figures {
@@ -62,6 +65,10 @@ impl Figures {
                 } => figures.other_acts_unknown += 1,
                 What::Told { entry, .. } => {
                     figures.deliveries += 1;
+                    // Whoever comes anew is told what is old.
+                    if line.who.is_none_or(|who| who.device >= NEWCOMERS) {
+                        continue;
+                    }
                     let said = entry.said.as_ref();
                     let told = said.and_then(|said| acknowledged_at.get(&said.client_id));
                     figures
@@ -99,10 +106,6 @@ impl Figures {
             self.breaks += 1;
             *longest = (*longest).max(at.saturating_sub(since));
         }
-    }
-
-    pub fn longest_gap(&self) -> Duration {
-        self.gaps.values().copied().max().unwrap_or_default()
     }
 }
 

@@ -2,7 +2,10 @@
 //! servers while all of that breaks; what they saw is recorded, and judged against what is promised.
 
 mod bare;
+#[cfg(feature = "bugs")]
+mod bugs;
 mod check;
+mod check_tests;
 mod cluster;
 mod device;
 mod ending;
@@ -22,19 +25,23 @@ use std::{
     time::Duration,
 };
 
-use chat_core::model::UserId;
+use chat_core::model::{ConversationId, UserId};
 use tokio::{
     sync::Mutex,
-    time::{sleep, timeout},
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use check::{End, Promise, Verdict, check};
 use cluster::{Cluster, NODES};
+use device::Device;
 use figures::Figures;
 use nemesis::Fault;
 use people::{Size, Town};
 use record::Record;
+
+use crate::support::PATIENCE;
 
 /// They are heavy, and would disturb each other.
 static ALONE: Mutex<()> = Mutex::const_new(());
@@ -100,13 +107,22 @@ struct Run {
     dice: Dice,
     town: Arc<Town>,
     stop: CancellationToken,
-    lives: tokio::task::JoinSet<()>,
+    lives: JoinSet<()>,
     /// Resident KiB and descriptors of each node when all was set up.
     baseline: Vec<(u64, usize)>,
 }
 
 impl Run {
+    /// Everybody is there, and does what they do.
     async fn begin(name: &'static str, size: Size, bugs: [Option<&'static str>; NODES]) -> Self {
+        let mut run = Self::found(name, size, bugs).await;
+        run.town.record.phase("load");
+        run.lives = run.town.live(&mut run.dice, &run.stop);
+        run
+    }
+
+    /// Everybody is there.
+    async fn found(name: &'static str, size: Size, bugs: [Option<&'static str>; NODES]) -> Self {
         let seed = variable("CHAT_HISTORY_SEED");
         let seed = seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().1 >> 32);
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("history");
@@ -119,21 +135,17 @@ impl Run {
         );
         let cluster = Cluster::start(directory.clone(), bugs).await;
         let record = Arc::new(Record::begin(&directory.join("history.jsonl")));
-        let mut dice = Dice(seed);
         let town = Arc::new(Town::found(&cluster, &record, size).await);
         let everybody = town.users.iter().map(|user| user.id).collect();
         ending::rest(&town, &everybody, false, QUIET).await;
         let baseline = cluster.nodes.iter().filter_map(|it| it.usage()).collect();
-        record.phase("load");
-        let stop = CancellationToken::new();
-        let lives = town.live(&mut dice, &stop);
         Self {
             name,
             seed,
-            dice,
+            dice: Dice(seed),
             town,
-            stop,
-            lives,
+            stop: CancellationToken::new(),
+            lives: JoinSet::new(),
             baseline,
         }
     }
@@ -232,6 +244,24 @@ impl Run {
         }
     }
 
+    /// Without this, the database would refuse what a server without memory does.
+    #[cfg(feature = "bugs")]
+    async fn forget_that_sends_are_unique(&self) {
+        use sqlx::Connection;
+
+        let database = &self.town.cluster.database;
+        let mut connection = sqlx::PgConnection::connect(database).await.unwrap();
+        for statement in [
+            "DROP INDEX chat_entries_by_client_id",
+            "CREATE INDEX ON chat_entries (conversation_id, author_id, client_id)",
+        ] {
+            sqlx::query(statement)
+                .execute(&mut connection)
+                .await
+                .unwrap();
+        }
+    }
+
     fn expect_nothing(&self, verdict: &Verdict) {
         if verdict.0.is_empty() {
             return;
@@ -273,6 +303,109 @@ async fn nothing_is_violated_whatever_fails() {
         faults > 0 && figures.deliveries > figures.acknowledged,
         "{figures}"
     );
+}
+
+/// How long until the other hears of something that is said now.
+async fn heard_after(
+    run: &Run,
+    place: ConversationId,
+    speaker: &Device,
+    listener: &Device,
+    text: &str,
+) -> Duration {
+    let before = listener
+        .app
+        .lock()
+        .cursors
+        .get(&place)
+        .copied()
+        .unwrap_or(0);
+    let said = Instant::now();
+    speaker.say(place, text.to_owned());
+    let heard = async {
+        while listener
+            .app
+            .lock()
+            .cursors
+            .get(&place)
+            .copied()
+            .unwrap_or(0)
+            <= before
+        {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let path = run.town.record.path.display();
+    timeout(PATIENCE, heard)
+        .await
+        .unwrap_or_else(|_| panic!("nobody hears anything: {path}"));
+    said.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_nats_nodes_hear_of_each_other_through_the_database() {
+    /// Of which a second is promised.
+    const WITHOUT: Duration = Duration::from_secs(3);
+    /// Of which two seconds are promised.
+    const AGAIN: Duration = Duration::from_secs(6);
+    /// Nobody has looked into the database by then.
+    const AT_ONCE: Duration = Duration::from_millis(120);
+
+    let _alone = ALONE.lock().await;
+    let size = Size {
+        users: 3,
+        second_devices: 0,
+        bare_devices: 0,
+        groups: 1,
+        pace: 1,
+    };
+    let mut run = Run::found("without_nats", size, [None; NODES]).await;
+    let town = Arc::clone(&run.town);
+    let place = town.groups[0].id;
+    let (one, other) = (&town.users[0].devices[0], &town.users[1].devices[0]);
+    let with = heard_after(&run, place, one, other, "with NATS").await;
+    let cluster = Arc::clone(&town.cluster);
+    let killed = tokio::task::spawn_blocking(move || {
+        cluster.nats.iter().for_each(|it| it.kill().unwrap());
+    });
+    killed.await.unwrap();
+    let mut without = Vec::new();
+    for nth in 0..12 {
+        let heard = heard_after(&run, place, one, other, &format!("without NATS {nth}")).await;
+        without.push(heard);
+        sleep(Duration::from_millis(100)).await;
+    }
+    let cluster = Arc::clone(&town.cluster);
+    tokio::task::spawn_blocking(move || {
+        cluster.nats.iter().for_each(|it| it.start_again().unwrap());
+    })
+    .await
+    .unwrap();
+    let back = Instant::now();
+    // Once may be chance.
+    let mut in_a_row = 0;
+    while in_a_row < 3 {
+        let heard = heard_after(&run, place, one, other, "with NATS again").await;
+        in_a_row = if heard < AT_ONCE { in_a_row + 1 } else { 0 };
+        assert!(
+            back.elapsed() < PATIENCE,
+            "NATS is back, and nobody notices"
+        );
+    }
+    let again = back.elapsed();
+    eprintln!(
+        "without_nats: heard after {with:?}, without NATS after {without:?}; as before {again:?} after its return"
+    );
+    let (end, there) = run.rest(QUIET).await;
+    let (mut verdict, _) = run.judge(end, &there).await;
+    let longest = without.iter().copied().max().unwrap_or_default();
+    if longest > WITHOUT || again > AGAIN {
+        verdict.broken(
+            Promise::Budget,
+            format_args!("heard after {without:?}, as before after {again:?}"),
+        );
+    }
+    run.expect_nothing(&verdict);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
