@@ -66,12 +66,12 @@ impl Bug {
 }
 
 #[cfg(feature = "bugs")]
-static IN_THIS_PROCESS: OnceLock<Bug> = OnceLock::new();
+static IN_THIS_PROCESS: OnceLock<Vec<Bug>> = OnceLock::new();
 
-/// Builds a bug into all engines of this process, for good. Of several, the first one.
+/// Builds these bugs into all engines of this process, for good: once, before there is any.
 #[cfg(feature = "bugs")]
-pub fn build_into_this_process(bug: Bug) {
-    IN_THIS_PROCESS.get_or_init(|| bug);
+pub fn build_into_this_process(bugs: Vec<Bug>) {
+    IN_THIS_PROCESS.get_or_init(|| bugs);
 }
 
 #[cfg(test)]
@@ -110,7 +110,8 @@ pub(crate) fn active(bug: Bug) -> bool {
 /// Whether the engines of this process are wrong in this way.
 #[cfg(not(test))]
 pub(crate) fn active(bug: Bug) -> bool {
-    IN_THIS_PROCESS.get() == Some(&bug)
+    let built_in = IN_THIS_PROCESS.get();
+    built_in.is_some_and(|bugs| bugs.contains(&bug))
 }
 
 type Asker = oneshot::Sender<Result<Result<Committed, Refusal>, Error>>;

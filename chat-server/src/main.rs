@@ -42,10 +42,14 @@ fn main() -> ExitCode {
 fn build_in_a_bug() -> anyhow::Result<()> {
     use chat_core::bug::{Bug, build_into_this_process};
 
-    if let Ok(name) = std::env::var("CHAT_BUILT_IN_BUG") {
-        let bug = Bug::named(&name).with_context(|| format!("there is no bug {name}"))?;
-        build_into_this_process(bug);
-        tracing::warn!(?bug, "a bug is built in");
+    if let Ok(names) = std::env::var("CHAT_BUILT_IN_BUG") {
+        let named = |name| Bug::named(name).with_context(|| format!("there is no bug {name}"));
+        let bugs = names
+            .split(',')
+            .map(named)
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        tracing::warn!(?bugs, "bugs are built in");
+        build_into_this_process(bugs);
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ pub struct Cluster {
     pub database: String,
     pub nats: Vec<PrivateNats>,
     pub nodes: Vec<Node>,
-    bugs: [Option<&'static str>; NODES],
+    bugs: &'static [&'static str],
     key: TempDir,
     logs: PathBuf,
 }
@@ -105,7 +105,7 @@ impl Node {
 
 impl Cluster {
     /// Starts everything, with these bugs in the servers.
-    pub async fn start(logs: PathBuf, bugs: [Option<&'static str>; NODES]) -> Arc<Self> {
+    pub async fn start(logs: PathBuf, bugs: &'static [&'static str]) -> Arc<Self> {
         let (postgres, nats) = spawn_blocking(|| {
             let postgres = PrivatePostgres::start(&[]).unwrap();
             (postgres, nats_servers())
@@ -156,8 +156,8 @@ impl Cluster {
         let log = log.create(true).append(true);
         let log = log.open(self.logs.join(format!("node{number}.log")));
         let mut command = command();
-        if let Some(bug) = self.bugs[number] {
-            command.env("CHAT_BUILT_IN_BUG", bug);
+        if !self.bugs.is_empty() {
+            command.env("CHAT_BUILT_IN_BUG", self.bugs.join(","));
         }
         let mut child = command
             .env("CHAT_LOG", "info")

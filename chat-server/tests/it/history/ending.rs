@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::{
-    check::{End, Log, Place, Stored, Verdict, View, check_view},
+    check::{End, Log, Place, Promise, Stored, Verdict, View, check_view},
     device::Device,
     people::Town,
     proxy::Proxy,
@@ -158,23 +158,23 @@ pub fn devices_of<'a>(
     town.devices().filter(|it| there.contains(&it.who.user))
 }
 
+/// What came of waiting for rest.
+pub struct Rest {
+    pub end: End,
+    pub took: Duration,
+    /// What had not come true by the end.
+    pub verdict: Verdict,
+}
+
 /// Waits until every device is online, knows the end of all it sent, and shows what is there; at most so long. Presence is
 /// looked at if it is time for that.
-pub async fn rest(
-    town: &Town,
-    there: &BTreeSet<UserId>,
-    presence: bool,
-    most: Duration,
-) -> (End, Duration) {
+pub async fn rest(town: &Town, there: &BTreeSet<UserId>, presence: bool, most: Duration) -> Rest {
     let began = Instant::now();
     loop {
         let logs = logs(town).await;
         let mut views: Vec<_> = devices_of(town, there).map(|it| view(it)).collect();
-        let bare = bare_views(town);
-        views.extend(
-            bare.into_iter()
-                .filter(|it| it.user.is_some_and(|it| there.contains(&it))),
-        );
+        let bare = bare_views(town).into_iter();
+        views.extend(bare.filter(|it| it.user.is_some_and(|it| there.contains(&it))));
         if !presence {
             views.iter_mut().for_each(|view| view.presence.clear());
         }
@@ -187,13 +187,18 @@ pub async fn rest(
         for view in &end.views {
             check_view(view, &end, &mut verdict);
         }
-        let at_rest = devices_of(town, there).all(|device| {
-            let app = device.app.lock();
-            app.online && app.pending.is_empty()
-        });
-        let waited = began.elapsed();
-        if (at_rest && verdict.0.is_empty()) || waited > most {
-            return (end, waited);
+        for device in devices_of(town, there) {
+            let (app, who) = (device.app.lock(), device.who);
+            if !app.online || !app.pending.is_empty() {
+                let (pending, online) = (app.pending.len(), app.online);
+                let what =
+                    format_args!("{who:?}: {pending} sends without an end, online: {online}");
+                verdict.broken(Promise::Budget, what);
+            }
+        }
+        let took = began.elapsed();
+        if verdict.0.is_empty() || took > most {
+            return Rest { end, took, verdict };
         }
         sleep(POLL).await;
     }

@@ -110,11 +110,12 @@ struct Run {
     lives: JoinSet<()>,
     /// Resident KiB and descriptors of each node when all was set up.
     baseline: Vec<(u64, usize)>,
+    verdict: Verdict,
 }
 
 impl Run {
     /// Everybody is there, and does what they do.
-    async fn begin(name: &'static str, size: Size, bugs: [Option<&'static str>; NODES]) -> Self {
+    async fn begin(name: &'static str, size: Size, bugs: &'static [&'static str]) -> Self {
         let mut run = Self::found(name, size, bugs).await;
         run.town.record.phase("load");
         run.lives = run.town.live(&mut run.dice, &run.stop);
@@ -122,7 +123,7 @@ impl Run {
     }
 
     /// Everybody is there.
-    async fn found(name: &'static str, size: Size, bugs: [Option<&'static str>; NODES]) -> Self {
+    async fn found(name: &'static str, size: Size, bugs: &'static [&'static str]) -> Self {
         let seed = variable("CHAT_HISTORY_SEED");
         let seed = seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().1 >> 32);
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("history");
@@ -147,10 +148,12 @@ impl Run {
             stop: CancellationToken::new(),
             lives: JoinSet::new(),
             baseline,
+            verdict: Verdict::default(),
         }
     }
 
     /// Nobody begins anything more; what was begun is seen through.
+    /// What has not come true after this time is a violation.
     async fn rest(&mut self, most: Duration) -> (End, BTreeSet<UserId>) {
         self.town.record.phase("quiet");
         self.stop.cancel();
@@ -162,15 +165,16 @@ impl Run {
             .await
             .expect("an act without an end");
         let everybody = self.town.users.iter().map(|user| user.id).collect();
-        let (end, took) = ending::rest(&self.town, &everybody, false, most).await;
-        eprintln!("{}: at rest after {took:?}", self.name);
-        (end, everybody)
+        let rest = ending::rest(&self.town, &everybody, false, most).await;
+        eprintln!("{}: at rest after {:?}", self.name, rest.took);
+        self.verdict.0.extend(rest.verdict.0);
+        (rest.end, everybody)
     }
 
     /// One says goodbye, one breaks off, and a node dies with whoever is on it. Returns what is there when that is known
     /// everywhere, or cannot be any more.
     async fn departures(
-        &self,
+        &mut self,
         mut there: BTreeSet<UserId>,
         most: Duration,
     ) -> (End, BTreeSet<UserId>) {
@@ -186,17 +190,18 @@ impl Run {
         town.cluster.nodes[NODES - 1].kill();
         there.remove(&town.users[users - 1].id);
         there.remove(&town.users[users - 2].id);
-        let (end, took) = ending::rest(town, &there, true, most).await;
+        let rest = ending::rest(town, &there, true, most).await;
         eprintln!(
-            "{}: who is gone is seen to be gone after {took:?}",
-            self.name
+            "{}: who is gone is seen to be gone after {:?}",
+            self.name, rest.took
         );
+        self.verdict.0.extend(rest.verdict.0);
         town.cluster.start_node(NODES - 1).await;
-        (end, there)
+        (rest.end, there)
     }
 
     /// Lets newcomers see, asks over REST, and judges.
-    async fn judge(&self, mut end: End, there: &BTreeSet<UserId>) -> (Verdict, Figures) {
+    async fn judge(&mut self, mut end: End, there: &BTreeSet<UserId>) -> Figures {
         let town = &self.town;
         town.record.phase("newcomers");
         let newcomers = ending::newcomers(town, there, &mut end).await;
@@ -211,19 +216,20 @@ impl Run {
         for device in &newcomers {
             end.views.push(ending::told_to(device, &lines));
         }
-        let verdict = check(&lines, &end);
+        self.verdict.0.extend(check(&lines, &end).0);
         let figures = Figures::of(&lines);
         eprintln!("{}: {figures}", self.name);
         let without_end = figures::without_end(&lines);
         if !without_end.is_empty() {
             eprintln!("{}: sends without an end: {without_end:?}", self.name);
         }
-        (verdict, figures)
+        figures
     }
 
     /// What the servers hold is about what they held before.
-    fn check_usage(&self, verdict: &mut Verdict) {
-        for (nth, node) in self.town.cluster.nodes.iter().enumerate() {
+    fn check_usage(&mut self) {
+        let town = Arc::clone(&self.town);
+        for (nth, node) in town.cluster.nodes.iter().enumerate() {
             let (Some((memory, descriptors)), Some(before)) =
                 (node.usage(), self.baseline.get(nth))
             else {
@@ -239,7 +245,7 @@ impl Run {
                 let what = format_args!(
                     "node {nth} holds {memory} KiB, {descriptors} descriptors; it was {before:?}"
                 );
-                verdict.broken(Promise::Budget, what);
+                self.verdict.broken(Promise::Budget, what);
             }
         }
     }
@@ -262,7 +268,8 @@ impl Run {
         }
     }
 
-    fn expect_nothing(&self, verdict: &Verdict) {
+    fn expect_nothing(&self) {
+        let verdict = &self.verdict;
         if verdict.0.is_empty() {
             return;
         }
@@ -287,7 +294,7 @@ impl Run {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_violated_whatever_fails() {
     let _alone = ALONE.lock().await;
-    let mut run = Run::begin("whatever_fails", LARGE, [None; NODES]).await;
+    let mut run = Run::begin("whatever_fails", LARGE, &[]).await;
     let seconds = variable("CHAT_HISTORY_SECONDS").unwrap_or(60);
     let (cluster, record) = (&run.town.cluster, &run.town.record);
     let dice = run.dice.fork();
@@ -295,9 +302,9 @@ async fn nothing_is_violated_whatever_fails() {
     let faults = nemesis::rage(cluster, record, dice, lasts).await;
     let (_, everybody) = run.rest(QUIET).await;
     let (end, there) = run.departures(everybody, DEATH).await;
-    let (mut verdict, figures) = run.judge(end, &there).await;
-    run.check_usage(&mut verdict);
-    run.expect_nothing(&verdict);
+    let figures = run.judge(end, &there).await;
+    run.check_usage();
+    run.expect_nothing();
     // A run in which nothing happens would prove nothing.
     assert!(
         faults > 0 && figures.deliveries > figures.acknowledged,
@@ -359,7 +366,7 @@ async fn without_nats_nodes_hear_of_each_other_through_the_database() {
         groups: 1,
         pace: 1,
     };
-    let mut run = Run::found("without_nats", size, [None; NODES]).await;
+    let mut run = Run::found("without_nats", size, &[]).await;
     let town = Arc::clone(&run.town);
     let place = town.groups[0].id;
     let (one, other) = (&town.users[0].devices[0], &town.users[1].devices[0]);
@@ -397,21 +404,21 @@ async fn without_nats_nodes_hear_of_each_other_through_the_database() {
         "without_nats: heard after {with:?}, without NATS after {without:?}; as before {again:?} after its return"
     );
     let (end, there) = run.rest(QUIET).await;
-    let (mut verdict, _) = run.judge(end, &there).await;
+    run.judge(end, &there).await;
     let longest = without.iter().copied().max().unwrap_or_default();
     if longest > WITHOUT || again > AGAIN {
-        verdict.broken(
+        run.verdict.broken(
             Promise::Budget,
             format_args!("heard after {without:?}, as before after {again:?}"),
         );
     }
-    run.expect_nothing(&verdict);
+    run.expect_nothing();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rolling_restart_loses_nothing_and_is_hardly_noticed() {
     let _alone = ALONE.lock().await;
-    let mut run = Run::begin("rolling_restart", SMALL, [None; NODES]).await;
+    let mut run = Run::begin("rolling_restart", SMALL, &[]).await;
     let cycles = variable("CHAT_HISTORY_CYCLES").unwrap_or(1);
     sleep(Duration::from_secs(2)).await;
     let (cluster, record) = (&run.town.cluster, &run.town.record);
@@ -421,15 +428,15 @@ async fn a_rolling_restart_loses_nothing_and_is_hardly_noticed() {
         sleep(Duration::from_secs(1)).await;
     }
     let (end, everybody) = run.rest(QUIET).await;
-    let (mut verdict, figures) = run.judge(end, &everybody).await;
+    let figures = run.judge(end, &everybody).await;
     for (who, gap) in &figures.gaps {
         // The devices without the library are not what is promised.
         let is_bare = run.town.bare.iter().any(|it| it.who == *who);
         if !is_bare && *gap > Duration::from_secs(3) {
             let what = format_args!("{who:?} was not connected for {gap:?}");
-            verdict.broken(Promise::Budget, what);
+            run.verdict.broken(Promise::Budget, what);
         }
     }
-    run.check_usage(&mut verdict);
-    run.expect_nothing(&verdict);
+    run.check_usage();
+    run.expect_nothing();
 }
