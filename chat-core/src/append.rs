@@ -8,6 +8,8 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+#[cfg(any(test, feature = "bugs"))]
+use crate::bug;
 use crate::{
     access::AnyPolicy,
     bus::{Cursors, NodeBus, Notice},
@@ -116,10 +118,10 @@ impl Committer {
             };
             let (writes, askers): (Vec<_>, Vec<_>) =
                 batch.drain(..).map(|w: Waiting| (w.write, w.done)).unzip();
-            #[cfg(test)]
-            let askers = crate::simulation::bug::acknowledge_early(&writes, askers);
-            #[cfg(test)]
-            self.publish(crate::simulation::bug::publish_early(&writes));
+            #[cfg(any(test, feature = "bugs"))]
+            let askers = bug::acknowledge_early(&self.store, &writes, askers).await;
+            #[cfg(any(test, feature = "bugs"))]
+            self.publish(bug::publish_early(&self.store, &writes).await);
             let begun = Instant::now();
             match self.store.commit(&writes, since).await {
                 Ok(results) => {
@@ -230,8 +232,8 @@ impl Committer {
         let (conversation_id, user_id) = (write.conversation_id, write.author);
         let is_set_back = matches!(write.act, Act::MarkUnread { .. });
         if cursor.moved && is_set_back {
-            #[cfg(test)]
-            if crate::simulation::bug::active(crate::simulation::bug::Bug::MarkUnreadLost) {
+            #[cfg(any(test, feature = "bugs"))]
+            if bug::active(bug::Bug::MarkUnreadLost) {
                 return;
             }
             return self.tell_of_rows(conversation_id, vec![user_id]);

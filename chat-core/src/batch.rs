@@ -72,8 +72,8 @@ impl Batch {
 
     /// Adds entries as somebody reads them whose history begins at `history_from`.
     pub(crate) fn share(&mut self, chunk: &Arc<Chunk>, range: Range<usize>, history_from: Seq) {
-        #[cfg(test)]
-        let history_from = crate::simulation::bug::show_everything(history_from);
+        #[cfg(any(test, feature = "bugs"))]
+        let history_from = crate::bug::show_everything(history_from);
         if chunk.earliest >= history_from {
             return self.share_all(chunk, range);
         }

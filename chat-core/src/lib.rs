@@ -66,13 +66,15 @@
 //!
 //! None is on by default. `sqlite` and `postgres`: the stores. `client`: the client library. `testing`: the
 //! conformance suite and, with `postgres`, a private server to run it on. `openapi`: schemas of the model and
-//! the wire.
+//! the wire. `bugs`: for this project's own tests only.
 
 #![warn(missing_docs)]
 
 pub mod access;
 mod append;
 mod batch;
+#[cfg(any(test, feature = "bugs"))]
+pub mod bug;
 mod builder;
 pub mod bus;
 mod chat;

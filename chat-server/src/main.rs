@@ -23,6 +23,10 @@ fn main() -> ExitCode {
     if let Err(wrong) = telemetry::init(config.log_format, &config.log_filter) {
         return refuse(&ConfigError::Wrong(wrong));
     }
+    #[cfg(feature = "bugs")]
+    if let Err(unknown) = build_in_a_bug() {
+        return refuse(&*unknown);
+    }
     match serve(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<StartError>() => refuse(&*error),
@@ -31,6 +35,23 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// For tests that prove that they would find it.
+#[cfg(feature = "bugs")]
+fn build_in_a_bug() -> anyhow::Result<()> {
+    use chat_core::bug::{Bug, build_into_this_process};
+
+    if let Ok(names) = std::env::var("CHAT_BUILT_IN_BUG") {
+        let named = |name| Bug::named(name).with_context(|| format!("there is no bug {name}"));
+        let bugs = names
+            .split(',')
+            .map(named)
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        tracing::warn!(?bugs, "bugs are built in");
+        build_into_this_process(bugs);
+    }
+    Ok(())
 }
 
 #[tokio::main]

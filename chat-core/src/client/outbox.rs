@@ -23,14 +23,18 @@ pub(super) struct Outbox {
     waiting: HashSet<(ConversationId, ClientId)>,
     /// Nothing is to be sent before this time.
     hold: Option<Instant>,
-    /// Refusals for now, since one was last accepted.
+    /// How often there were refusals for now, since a message was last accepted.
     failures: u32,
+    /// How often there were, ever.
+    round: u64,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     drafts: VecDeque<Draft>,
     under_way: bool,
+    /// How often there had been refusals when the message under way was sent.
+    round: u64,
     /// The message under way is not wanted any more: its answer is still told, but it is not sent again.
     discarded: bool,
 }
@@ -78,6 +82,7 @@ impl Outbox {
             && let Some(queue) = self.queues.get_mut(&conversation)
         {
             queue.under_way = true;
+            queue.round = self.round;
         }
     }
 
@@ -109,8 +114,14 @@ impl Outbox {
         wait: Option<Duration>,
         now: Instant,
     ) {
-        let own = Duration::from_secs(1 << self.failures.min(5)).min(Duration::from_secs(30));
-        self.failures = self.failures.saturating_add(1);
+        // Messages to several conversations are under way at once: that all of them are refused is one failure.
+        let round = self.queues.get(&conversation).map(|queue| queue.round);
+        if round == Some(self.round) {
+            self.round += 1;
+            self.failures = self.failures.saturating_add(1);
+        }
+        let doublings = self.failures.saturating_sub(1).min(5);
+        let own = Duration::from_secs(1 << doublings).min(Duration::from_secs(30));
         let hold = now + wait.unwrap_or(own);
         self.hold = Some(self.hold.map_or(hold, |until| until.max(hold)));
         self.halt(conversation);
@@ -221,6 +232,35 @@ mod tests {
         assert_eq!(again, [Some("a1".to_owned()), Some("b1".to_owned())]);
         outbox.finished(a);
         assert_eq!(send_next(&mut outbox, now).as_deref(), Some("a2"));
+    }
+
+    #[test]
+    fn what_is_refused_together_is_one_failure() {
+        let (mut outbox, now) = (Outbox::default(), Instant::now());
+        let places: Vec<_> = (0..8).map(|_| ConversationId::new()).collect();
+        for place in &places {
+            outbox.push(*place, draft("hello")).unwrap();
+        }
+        let mut at = now;
+        for seconds in [1, 2, 4] {
+            for _ in &places {
+                assert!(send_next(&mut outbox, at).is_some());
+            }
+            for place in &places {
+                outbox.postponed(*place, None, at);
+            }
+            at += Duration::from_secs(seconds);
+            assert_eq!(outbox.next_at(), Some(at));
+        }
+        // One after the other, as a server refuses them that hangs.
+        for _ in &places {
+            assert!(send_next(&mut outbox, at).is_some());
+        }
+        for place in &places {
+            at += Duration::from_secs(2);
+            outbox.postponed(*place, None, at);
+            assert_eq!(outbox.next_at(), Some(at + Duration::from_secs(8)));
+        }
     }
 
     #[test]

@@ -12,6 +12,8 @@ use parking_lot::{Mutex, RwLock};
 
 pub(crate) use self::company::{are_apart, peer_of};
 use self::{company::Directs, errands::Errands, interest::Interest, rows::Rows};
+#[cfg(any(test, feature = "bugs"))]
+use crate::bug;
 use crate::{
     bus::NodeBus,
     frame::Frame,
@@ -97,7 +99,7 @@ impl Hub {
                 _ => {}
             }
             self.note_interest(entry);
-            if let Change::MemberLeft { user_id, .. } = entry.change {
+            if let Some(user_id) = who_left(entry) {
                 self.row_changed(conversation, user_id);
             }
             if listed.last() != Some(&conversation) {
@@ -121,7 +123,11 @@ impl Hub {
         self.interest.saw(conversation, entry.seq);
         match &entry.change {
             Change::MemberJoined { user_id, .. } => self.interest.joined(conversation, *user_id),
-            Change::MemberLeft { user_id, .. } => self.interest.left(conversation, *user_id),
+            Change::MemberLeft { .. } => {
+                if let Some(user_id) = who_left(entry) {
+                    self.interest.left(conversation, user_id);
+                }
+            }
             Change::ConversationDeleted { .. } => {
                 for user in self.interest.ended(conversation) {
                     self.row_changed(conversation, user);
@@ -142,7 +148,7 @@ impl Hub {
     /// Puts an entry into its room; whether those who follow it must be told.
     fn push(&self, room: &Room, entry: &Entry) -> bool {
         // At once, even where entries before it are missing; but one that comes again says nothing about today.
-        if let Change::MemberLeft { user_id, .. } = entry.change
+        if let Some(user_id) = who_left(entry)
             && room.head().is_none_or(|head| head < entry.seq)
         {
             room.detach_user(user_id);
@@ -151,12 +157,6 @@ impl Hub {
         match room.push(entry, Frame::of_entry(entry), &self.limits) {
             Pushed::Appended => {}
             Pushed::Known => return false,
-            #[cfg(test)]
-            Pushed::Gap
-                if crate::simulation::bug::active(crate::simulation::bug::Bug::IgnoreBusGap) =>
-            {
-                return false;
-            }
             Pushed::Gap => {
                 self.suspect_room(room);
                 return false;
@@ -227,6 +227,10 @@ impl Hub {
     }
 
     fn suspect_room(&self, room: &Room) {
+        #[cfg(any(test, feature = "bugs"))]
+        if bug::active(bug::Bug::IgnoreBusGap) {
+            return;
+        }
         room.doubt_apart();
         if room.set_suspect() {
             self.errands.repair(room.id);
@@ -361,6 +365,18 @@ impl Hub {
                 .entry(conversation)
                 .or_insert_with(|| Arc::new(Room::new(conversation))),
         )
+    }
+}
+
+/// Who no longer belongs to the conversation.
+fn who_left(entry: &Entry) -> Option<UserId> {
+    #[cfg(any(test, feature = "bugs"))]
+    if bug::active(bug::Bug::LateRevocation) {
+        return None;
+    }
+    match entry.change {
+        Change::MemberLeft { user_id, .. } => Some(user_id),
+        _ => None,
     }
 }
 

@@ -104,8 +104,8 @@ impl Presences {
 
     /// One session less; after a goodbye the user is offline at once, else when the grace has run out.
     pub(crate) fn disconnected(&self, user: UserId, idle: bool, said_goodbye: bool) {
-        #[cfg(test)]
-        if crate::simulation::bug::active(crate::simulation::bug::Bug::GhostPresence) {
+        #[cfg(any(test, feature = "bugs"))]
+        if crate::bug::active(crate::bug::Bug::GhostPresence) {
             return;
         }
         let grace_ends = Instant::now() + self.limits.presence_grace;

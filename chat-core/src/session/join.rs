@@ -77,8 +77,8 @@ impl Session {
             }
             Some(after) => (after, false),
         };
-        #[cfg(test)]
-        let cursor = crate::simulation::bug::resume_after(cursor);
+        #[cfg(any(test, feature = "bugs"))]
+        let cursor = crate::bug::resume_after(cursor);
         let attachment = attaching.joined();
         attachment.set_cursor(cursor);
         attachment.set_history_from(place.history_from);

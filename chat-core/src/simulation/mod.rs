@@ -8,7 +8,6 @@
 //! `cargo test` runs 500 seeds. `CHAT_SIM_SEEDS=50000` runs more, `CHAT_SIM_SEED=1234` replays one and tells it.
 
 mod acts;
-pub(crate) mod bug;
 mod bus;
 mod check;
 mod device;
@@ -25,14 +24,16 @@ use std::{env, sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
-use bug::Bug;
 pub(crate) use device::Network;
 use history::{Promise, Violation};
 pub(crate) use pipe::{Reader, Socket, Word};
 use script::Script;
 use world::World;
 
-use crate::source;
+use crate::{
+    bug::{self, Bug},
+    source,
+};
 
 /// What a run came to.
 #[derive(Debug)]
@@ -227,6 +228,11 @@ mod bugs_are_caught {
     #[test]
     fn ghost_presence() {
         is_caught(Bug::GhostPresence, Promise::Presence);
+    }
+
+    #[test]
+    fn late_revocation() {
+        is_caught(Bug::LateRevocation, Promise::Sight);
     }
 
     #[test]

@@ -41,6 +41,8 @@ impl Recent {
             .get(&user)
             .map_or(0, |seqs| after(seqs, read_seq));
         let found = after(&self.seqs, read_seq) - own;
+        #[cfg(any(test, feature = "bugs"))]
+        let found = crate::bug::double_unread(found);
         let reaches_back =
             self.whole || self.seqs.first().is_some_and(|oldest| *oldest <= read_seq);
         (reaches_back || found > Unread::CAP).then(|| Unread::from_count(found, 0))

@@ -12,6 +12,7 @@ mod deadlines;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod errors;
+mod history;
 mod hostile;
 mod limits;
 mod matrix;

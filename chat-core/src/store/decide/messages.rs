@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{BodyDigest, Loaded, ReactionKey, StoredMessage, StoredReaction};
+use super::{BodyDigest, Loaded, ReactionKey, SendKey, StoredMessage, StoredReaction};
 use crate::{
     model::{Change, Draft, Emoji, Entry, Message, MessageId, Reaction, Seq, UserId},
     store::{Act, Committed, Mentions, Refusal, Write},
@@ -23,8 +23,7 @@ impl Loaded {
         write: &Write,
         draft: &Draft,
     ) -> Option<Result<Committed, Refusal>> {
-        let key = (write.conversation_id, write.author, draft.client_id);
-        let id = self.sends.get(&key)?;
+        let id = self.sends.get(&send_key(write, draft))?;
         let earlier = self.messages.get(&(write.conversation_id, *id))?;
         let same_body = match earlier.sent_digest {
             Some(digest) => digest == digest_of(&draft.body),
@@ -61,8 +60,7 @@ impl Loaded {
             author.shown_seq = entry.seq;
             author.delivered_seq = entry.seq;
         });
-        let key = (write.conversation_id, write.author, draft.client_id);
-        self.sends.insert(key, id);
+        self.sends.insert(send_key(write, draft), id);
         let stored = StoredMessage {
             message,
             sent_digest: None,
@@ -194,6 +192,13 @@ impl Loaded {
         let of_it = |key: &ReactionKey| key.0 == message.conversation_id && key.1 == message.id;
         self.reactions.retain(|key, _| !of_it(key));
     }
+}
+
+fn send_key(write: &Write, draft: &Draft) -> SendKey {
+    let send = (write.author, draft.client_id);
+    #[cfg(any(test, feature = "bugs"))]
+    let send = crate::bug::forget_client_id(send);
+    (write.conversation_id, send.0, send.1)
 }
 
 fn digest_of(body: &str) -> BodyDigest {

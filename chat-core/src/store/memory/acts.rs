@@ -122,8 +122,8 @@ impl StoredConversation {
 
     fn sent_before(&self, write: &Write, draft: &Draft) -> Option<Result<Committed, Refusal>> {
         let send = (write.author, draft.client_id);
-        #[cfg(test)]
-        let send = crate::simulation::bug::forget_client_id(send);
+        #[cfg(any(test, feature = "bugs"))]
+        let send = crate::bug::forget_client_id(send);
         let (seq, body) = self.sends.get(&send)?;
         let message = self.messages.get(seq)?;
         let same = *body == draft.body && message.reply_to == draft.reply_to;
@@ -145,8 +145,8 @@ impl StoredConversation {
         let mut message = Message::new(write, id, seq, draft);
         self.call(write, &mut message, mentions);
         let send = (write.author, draft.client_id);
-        #[cfg(test)]
-        let send = crate::simulation::bug::forget_client_id(send);
+        #[cfg(any(test, feature = "bugs"))]
+        let send = crate::bug::forget_client_id(send);
         self.sends.insert(send, (seq, draft.body.clone()));
         self.message_seqs.insert(id, seq);
         self.messages.insert(seq, message.clone());

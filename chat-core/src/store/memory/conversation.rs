@@ -346,8 +346,8 @@ impl StoredConversation {
         let mentions = count(unread.clone().filter(calls_me));
         let enough = usize::try_from(Unread::CAP + 1).unwrap_or(usize::MAX);
         let unread = count(unread.take(enough));
-        #[cfg(test)]
-        let unread = crate::simulation::bug::double_unread(unread);
+        #[cfg(any(test, feature = "bugs"))]
+        let unread = crate::bug::double_unread(unread);
         Unread::from_count(unread, mentions)
     }
 

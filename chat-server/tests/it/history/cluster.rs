@@ -1,0 +1,234 @@
+//! Three server processes on one PostgreSQL and three NATS servers, with a line that can fail on every edge between them.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
+
+use chat_core::testing::{PrivateNats, PrivatePostgres};
+use parking_lot::Mutex;
+use tempfile::TempDir;
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, sleep, timeout},
+};
+
+use super::proxy::{Line, Proxy};
+use crate::process::{Process, command};
+
+pub const NODES: usize = 3;
+
+/// Until a server has started, whatever else is broken meanwhile.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// A drain takes no longer, as is promised.
+const DRAIN: Duration = Duration::from_secs(30);
+
+pub struct Cluster {
+    pub postgres: PrivatePostgres,
+    /// Where the database is, not by way of a line that may fail.
+    pub database: String,
+    pub nats: Vec<PrivateNats>,
+    pub nodes: Vec<Node>,
+    bugs: &'static [&'static str],
+    key: TempDir,
+    logs: PathBuf,
+}
+
+pub struct Node {
+    pub address: SocketAddr,
+    /// Between clients and this node.
+    pub front: Arc<Line>,
+    pub to_postgres: Arc<Line>,
+    pub to_nats: Arc<Line>,
+    database: String,
+    bus: String,
+    process: Mutex<Option<Process>>,
+    _proxies: [Proxy; 2],
+}
+
+impl Node {
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    fn signal(&self, signal: &str) {
+        if let Some(process) = &*self.process.lock() {
+            process.signal(signal);
+        }
+    }
+
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    /// Ends it at once, as `kill -9` does.
+    pub fn kill(&self) {
+        drop(self.process.lock().take());
+    }
+
+    /// Lets it end in its own time, and waits for that. Its exit code.
+    pub async fn drain(&self) -> Option<i32> {
+        let mut process = self.process.lock().take()?;
+        process.signal("-TERM");
+        let ended = Instant::now() + DRAIN;
+        loop {
+            if let Some(status) = process.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < ended, "a drain that does not end");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What the process holds: resident memory in KiB, and descriptors.
+    pub fn usage(&self) -> Option<(u64, usize)> {
+        let process = self.process.lock();
+        let pid = process.as_ref()?.child.id();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let resident = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let resident = resident.trim().trim_end_matches(" kB").parse().ok()?;
+        let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count();
+        Some((resident, descriptors))
+    }
+}
+
+impl Cluster {
+    /// Starts everything, with these bugs in the servers.
+    pub async fn start(logs: PathBuf, bugs: &'static [&'static str]) -> Arc<Self> {
+        let (postgres, nats) = spawn_blocking(|| {
+            let postgres = PrivatePostgres::start(&[]).unwrap();
+            (postgres, nats_servers())
+        })
+        .await
+        .unwrap();
+        let database = postgres.database().await.unwrap();
+        let mut nodes = Vec::new();
+        for bus in &nats {
+            nodes.push(node(&postgres, &database, bus).await);
+        }
+        let cluster = Arc::new(Self {
+            postgres,
+            database,
+            nats,
+            nodes,
+            bugs,
+            key: tempfile::tempdir().unwrap(),
+            logs,
+        });
+        for node in 0..NODES {
+            cluster.start_node(node).await;
+        }
+        cluster
+    }
+
+    /// Starts a server that does not run, again and again until it does: what it needs may not be there yet.
+    pub async fn start_node(self: &Arc<Self>, number: usize) {
+        let started = async {
+            loop {
+                let cluster = Arc::clone(self);
+                let process = spawn_blocking(move || cluster.launch(number));
+                if let Some(process) = process.await.unwrap() {
+                    *self.nodes[number].process.lock() = Some(process);
+                    return;
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
+        timeout(PATIENCE, started)
+            .await
+            .expect("a server that does not start");
+    }
+
+    fn launch(&self, number: usize) -> Option<Process> {
+        let node = &self.nodes[number];
+        let mut log = File::options();
+        let log = log.create(true).append(true);
+        let log = log.open(self.logs.join(format!("node{number}.log")));
+        let mut command = command();
+        if !self.bugs.is_empty() {
+            command.env("CHAT_BUILT_IN_BUG", self.bugs.join(","));
+        }
+        let mut child = command
+            .env("CHAT_LOG", "info")
+            .args(["--listen", &node.address.to_string()])
+            .args(["--database-url", &node.database])
+            .args(["--nats-url", &node.bus])
+            .arg("--jwt-key-file")
+            .arg(self.key.path().join("jwt.pem"))
+            .args(["--limits", "off"])
+            .stdout(Stdio::piped())
+            .stderr(log.unwrap())
+            .spawn()
+            .unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let base = format!("{}/api/v1", node.url());
+        let process = Process { child, base };
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        line.starts_with("listening on ").then_some(process)
+    }
+
+    /// Where a client may go whose first choice is this node.
+    pub fn route(&self, first: usize) -> Vec<(SocketAddr, Arc<Line>)> {
+        let from_first = (0..NODES).map(|nth| &self.nodes[(first + nth) % NODES]);
+        from_first
+            .map(|node| (node.address, Arc::clone(&node.front)))
+            .collect()
+    }
+}
+
+/// They know of each other and tell no client: each node has one server of its own, as far as it knows.
+fn nats_servers() -> Vec<PrivateNats> {
+    let ports: Vec<_> = (0..NODES).map(|_| free_port()).collect();
+    let route = |port: &u16| format!("nats://127.0.0.1:{port}");
+    let routes: Vec<_> = ports.iter().map(route).collect();
+    let routes = routes.join(",");
+    let start = |port: &u16| {
+        let own = route(port);
+        let arguments = [
+            "--cluster",
+            &own,
+            "--cluster_name",
+            "chat",
+            "--routes",
+            &routes,
+        ];
+        PrivateNats::start(&[&arguments[..], &["--no_advertise"]].concat()).unwrap()
+    };
+    ports.iter().map(start).collect()
+}
+
+async fn node(postgres: &PrivatePostgres, database: &str, nats: &PrivateNats) -> Node {
+    let (to_postgres, to_nats) = (Line::new(), Line::new());
+    let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let first = Proxy::start(vec![(at(postgres.port()), Arc::clone(&to_postgres))]).await;
+    let second = Proxy::start(vec![(at(nats.port()), Arc::clone(&to_nats))]).await;
+    let own = format!(":{}/", postgres.port());
+    Node {
+        address: at(free_port()),
+        front: Line::new(),
+        database: database.replace(&own, &format!(":{}/", first.address.port())),
+        bus: format!("nats://{}", second.address),
+        to_postgres,
+        to_nats,
+        process: Mutex::new(None),
+        _proxies: [first, second],
+    }
+}
+
+/// A port that is free is not reserved, but it will hardly be taken at once.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
