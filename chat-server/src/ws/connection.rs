@@ -1,6 +1,6 @@
 //! One task for each socket: what it asks, what it is told, and when it ends.
 
-use std::{future::pending, pin::pin, time::Duration};
+use std::{future::pending, ops::RangeInclusive, pin::pin, time::Duration};
 
 use chat_core::{
     Batch, Error, Session,
@@ -40,8 +40,9 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_secs(20);
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A command that is under way when the server drains may still be answered.
 const LAST_COMMAND: Duration = Duration::from_secs(5);
-/// Clients of a draining server come back over this span, and not all at once.
-const RECONNECT_SPREAD_MS: u128 = 2_000;
+/// Clients of a draining server come back over a span of as many milliseconds as there are sockets, and not all at once;
+/// few are hardly kept waiting.
+const RECONNECT_SPREAD_MS: RangeInclusive<usize> = 200..=2_000;
 
 /// Serves a socket to its end.
 ///
@@ -557,9 +558,10 @@ impl Connection {
         {
             return ending;
         }
-        let after_ms = Uuid::new_v4().as_u128() % RECONNECT_SPREAD_MS;
+        let (least, most) = RECONNECT_SPREAD_MS.into_inner();
+        let spread = self.state.sockets.len().clamp(least, most) as u64;
         self.socket.queue_signal(&Signal::Reconnect {
-            after_ms: u64::try_from(after_ms).unwrap_or(0),
+            after_ms: Uuid::new_v4().as_u64_pair().1 % spread,
         });
         Ending::draining()
     }

@@ -99,6 +99,28 @@ async fn requests_are_counted_by_user_and_without_one_by_address() {
 }
 
 #[tokio::test]
+async fn behind_a_trusted_proxy_each_client_is_counted_for_itself() {
+    let flags = [
+        "--trusted-proxies",
+        "127.0.0.0/8",
+        "--limits",
+        "request_burst=5,requests_per_second=1",
+    ];
+    let running = start_with(&flags).await;
+    let from = async |address: &str| {
+        let request = running.http.get(running.url("/api/v1/users/me"));
+        let request = request.header("x-forwarded-for", address);
+        request.send().await.unwrap().status().as_u16()
+    };
+    let mut last = 0;
+    for _ in 0..7 {
+        last = from("198.51.100.1, 203.0.113.9").await;
+    }
+    assert_eq!(last, 429);
+    assert_eq!(from("203.0.113.10").await, 401, "somebody else");
+}
+
+#[tokio::test]
 async fn signing_in_is_tried_five_times_in_a_quarter_of_an_hour() {
     let running = start_with(&[]).await;
     running.person("ana").await;

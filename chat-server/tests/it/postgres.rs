@@ -215,6 +215,19 @@ async fn a_database_that_cannot_be_used_is_refused_with_a_line_that_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_may_start_on_a_new_database_at_once() {
+    let url = POSTGRES.database().await.unwrap();
+    let starting = (0..5).map(|_| {
+        let url = url.clone();
+        tokio::spawn(async move { start_on(&url, &[]).await })
+    });
+    let starting: Vec<_> = starting.collect();
+    for node in starting {
+        node.await.unwrap().stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_signed_out_on_one_node_is_signed_out_on_all() {
     let url = POSTGRES.database().await.unwrap();
     let one = start_on(&url, &["--limits", "off"]).await;

@@ -13,7 +13,7 @@ use chat_core::{
     store::{PostgresStore, SqliteStore},
 };
 use sqlx::{
-    Connection as _, Database, Executor as _, Pool, Postgres, SqlStr, Sqlite,
+    Database, Executor as _, Pool, Postgres, SqlStr, Sqlite,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
 };
 use tokio::time::timeout;
@@ -22,6 +22,9 @@ use super::{
     Device,
     names::{DisplayName, Username},
 };
+
+/// Whoever brings the tables of a PostgreSQL database up to date holds this lock.
+const MIGRATIONS_LOCK: i64 = 0x0063_6861_745f_6163;
 
 /// A database that does not answer within this time is gone, as for the engine.
 const PATIENCE: Duration = Duration::from_millis(1_800);
@@ -107,17 +110,22 @@ impl AccountStore {
             reader: store.pool().clone(),
             writer: store.pool().clone(),
         };
-        let migrator = migrator(&[
+        let mut migrator = migrator(&[
             include_str!("migrations/postgres_0001_accounts.sql"),
             include_str!("migrations/postgres_0002_sign_ins_and_words.sql"),
         ]);
-        // Making tables, and waiting for a node that does, takes as long as it takes.
-        let mut connection = tables.writer.acquire().await?.detach();
-        connection
-            .execute("SET statement_timeout = 0; SET lock_timeout = 0")
+        // Of nodes that start at once, the one that has the lock makes the tables, and the others wait as long as it takes.
+        migrator.set_locking(false);
+        let mut transaction = tables.writer.begin().await?;
+        transaction
+            .execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
             .await?;
-        migrator.run(&mut connection).await?;
-        connection.close().await?;
+        sqlx::query("SELECT pg_advisory_xact_lock($1)")
+            .bind(MIGRATIONS_LOCK)
+            .execute(&mut *transaction)
+            .await?;
+        migrator.run_direct(None, &mut *transaction, false).await?;
+        transaction.commit().await?;
         tables.write_missing_words().await?;
         Ok(Self::Postgres(tables))
     }
