@@ -153,6 +153,10 @@ impl Session {
 
     /// The conversation was deleted, and its last entries are on their way.
     fn is_reading_the_end_of(&self, conversation: ConversationId) -> bool {
+        #[cfg(any(test, feature = "bugs"))]
+        if crate::bug::active(crate::bug::Bug::LateRevocation) {
+            return true;
+        }
         let joined = self.joined.get(&conversation);
         joined.is_some_and(|it| it.room.is_over() && !it.is_detached())
     }
