@@ -342,8 +342,8 @@ impl Engine {
             } => {
                 let part = Part {
                     version,
-                    part,
-                    parts,
+                    number: part,
+                    of: parts,
                     users,
                 };
                 self.presence.all_elsewhere(origin, part);

@@ -345,18 +345,16 @@ impl Receiving {
                 () = self.shared.called.notified() => continue,
                 Some(message) = self.streams.next() => message,
             };
-            match self.subjects.read(&message) {
-                Some(envelope) => {
-                    self.shared.received.fetch_add(1, Ordering::Relaxed);
-                    let incoming = Incoming::Envelope(envelope);
-                    if received.send(incoming).await.is_err() {
-                        return;
-                    }
-                }
-                None => {
-                    self.shared.malformed.fetch_add(1, Ordering::Relaxed);
-                    tracing::warn!(subject = %message.subject, bytes = message.payload.len(), "what came from NATS is no notice");
-                }
+            let Some(envelope) = self.subjects.read(&message) else {
+                self.shared.malformed.fetch_add(1, Ordering::Relaxed);
+                let (subject, bytes) = (message.subject, message.payload.len());
+                tracing::warn!(%subject, bytes, "what came from NATS is no notice");
+                continue;
+            };
+            self.shared.received.fetch_add(1, Ordering::Relaxed);
+            let incoming = Incoming::Envelope(envelope);
+            if received.send(incoming).await.is_err() {
+                return;
             }
         }
     }

@@ -16,7 +16,7 @@ const PAGE: usize = 200;
 /// While the bus may not carry, others see a message after this and the time that reading takes.
 const BETWEEN_READINGS_IN_DOUBT: Duration = Duration::from_millis(250);
 /// Nothing is missing, as far as anybody knows; should it be all the same, it is found by then.
-const BETWEEN_READINGS: Duration = Duration::from_secs(60);
+const BETWEEN_READINGS: Duration = Duration::from_mins(1);
 /// The pause between two pages, where nobody waits for them.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -81,11 +81,11 @@ impl Hub {
         next: &mut Instant,
     ) -> Result<(), StoreError> {
         let is_urgent = self.interest.take_all_are_due();
-        if is_urgent || *next <= Instant::now() {
-            if let Err(error) = self.compare_all(stop, is_urgent).await {
-                self.interest.doubt_all();
-                return Err(error);
-            }
+        if (is_urgent || *next <= Instant::now())
+            && let Err(error) = self.compare_all(stop, is_urgent).await
+        {
+            self.interest.doubt_all();
+            return Err(error);
         }
         *next = Instant::now()
             + if self.interest.is_in_doubt() {

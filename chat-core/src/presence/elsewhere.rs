@@ -49,8 +49,8 @@ struct Answer {
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) version: u64,
-    pub(crate) part: u32,
-    pub(crate) parts: u32,
+    pub(crate) number: u32,
+    pub(crate) of: u32,
     pub(crate) users: Vec<(UserId, Status)>,
 }
 
@@ -91,10 +91,10 @@ impl Elsewhere {
     /// Takes note of a part of all users of a node; with the last one, what is to be changed.
     pub(super) fn complete(&mut self, node: NodeId, part: Part) -> Vec<(UserId, Status)> {
         let known = self.nodes.entry(node).or_default();
-        if part.parts > MOST_PARTS {
+        if part.of > MOST_PARTS {
             return Vec::new();
         }
-        if part.part == 0 {
+        if part.number == 0 {
             known.answer = Some(Answer {
                 version: part.version,
                 parts: 0,
@@ -104,13 +104,13 @@ impl Elsewhere {
         let Some(answer) = &mut known.answer else {
             return Vec::new();
         };
-        if answer.version != part.version || answer.parts != part.part {
+        if answer.version != part.version || answer.parts != part.number {
             known.answer = None;
             return Vec::new();
         }
         answer.parts += 1;
         answer.users.extend(part.users);
-        if answer.parts < part.parts {
+        if answer.parts < part.of {
             return Vec::new();
         }
         let users = mem::take(&mut answer.users);
