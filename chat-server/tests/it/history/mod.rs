@@ -65,6 +65,9 @@ const LARGE: Size = Size {
 const LAST_ACTS: Duration = Duration::from_secs(70);
 /// All that was promised to come true within seconds has, or will not.
 const QUIET: Duration = Duration::from_secs(15);
+/// Whoever restarts one node after the other waits until the last one's clients are back: they come over two seconds and a
+/// half, and who then meets the next drain waits twice.
+const BETWEEN_RESTARTS: Duration = Duration::from_secs(3);
 /// When a node dies, its users are offline everywhere within this time.
 const DEATH: Duration = Duration::from_secs(30);
 
@@ -425,7 +428,7 @@ async fn a_rolling_restart_loses_nothing_and_is_hardly_noticed() {
     for nth in 0..cycles * NODES as u64 {
         let fault = Fault::NodeDrained(usize::try_from(nth).unwrap() % NODES);
         nemesis::strike(cluster, record, nth, fault, Duration::ZERO).await;
-        sleep(Duration::from_secs(1)).await;
+        sleep(BETWEEN_RESTARTS).await;
     }
     let (end, everybody) = run.rest(QUIET).await;
     let figures = run.judge(end, &everybody).await;
