@@ -99,7 +99,8 @@ async fn who_is_added_on_another_node_hears_of_it_from_then_on() {
     here.remove_member(ana, lunch, ben, false).await.unwrap();
     until_signal(&mut bens, |signal| match signal {
         Signal::ConversationRemoved { conversation_id } => {
-            Some(assert_eq!(*conversation_id, lunch))
+            let _: () = assert_eq!(*conversation_id, lunch);
+            Some(())
         }
         _ => None,
     })
@@ -147,8 +148,8 @@ async fn nats_may_go_and_come_back_and_nobody_misses_anything() {
         for _ in 0..20 {
             say(&here, ana, lunch, "still there?").await;
         }
-        let heard = entries_to(bens, lunch, head + 20).await;
-        assert_eq!(seqs(&heard), (head + 1..=head + 20).collect::<Vec<_>>());
+        let told = entries_to(bens, lunch, head + 20).await;
+        assert_eq!(seqs(&told), (head + 1..=head + 20).collect::<Vec<_>>());
         head += 20;
     };
     talk(&mut bens).await;
@@ -172,10 +173,10 @@ async fn nats_may_go_and_come_back_and_nobody_misses_anything() {
     talk(&mut bens).await;
     nats.thaw().unwrap();
     talk(&mut bens).await;
-    let heard = there.stats().entries_heard;
+    let before = there.stats().entries_heard;
     eventually(&there, |it| it.bus.connected && !it.in_doubt).await;
     talk(&mut bens).await;
-    eventually(&there, |it| it.entries_heard > heard).await;
+    eventually(&there, |it| it.entries_heard > before).await;
 }
 
 #[tokio::test]

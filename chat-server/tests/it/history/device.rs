@@ -53,12 +53,7 @@ pub struct App {
 
 impl Device {
     /// A device that is online and tells the record all that its application hears.
-    pub async fn start(
-        client: Client,
-        proxy: Proxy,
-        number: u32,
-        record: &Arc<Record>,
-    ) -> Arc<Self> {
+    pub fn start(client: Client, proxy: Proxy, number: u32, record: &Arc<Record>) -> Arc<Self> {
         let (live, events) = client.live();
         let who = Who {
             user: client.user_id().expect("signed in"),
@@ -79,7 +74,7 @@ impl Device {
     async fn listen(self: Arc<Self>, mut events: LiveEvents) {
         loop {
             let retry_at = self.app.lock().retry_at;
-            let far = Instant::now() + Duration::from_secs(3_600);
+            let far = Instant::now() + Duration::from_hours(1);
             match timeout_at(retry_at.unwrap_or(far), events.next()).await {
                 Ok(Some(event)) => self.hear(event),
                 Ok(None) => return,

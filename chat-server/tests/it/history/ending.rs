@@ -180,7 +180,9 @@ pub async fn rest(town: &Town, there: &BTreeSet<UserId>, presence: bool, most: D
         let bare = bare_views(town).into_iter();
         views.extend(bare.filter(|it| it.user.is_some_and(|it| there.contains(&it))));
         if !presence {
-            views.iter_mut().for_each(|view| view.presence.clear());
+            for view in &mut views {
+                view.presence.clear();
+            }
         }
         let end = End {
             logs,
@@ -265,7 +267,7 @@ pub async fn newcomers(town: &Town, there: &BTreeSet<UserId>, end: &mut End) -> 
         let client = Client::new(&format!("http://{}", proxy.address)).unwrap();
         client.login(&user.name, PASSWORD).await.unwrap();
         let number = NEWCOMERS + u32::try_from(nth).unwrap();
-        let device = Device::start(client, proxy, number, &town.record).await;
+        let device = Device::start(client, proxy, number, &town.record);
         device.live.watch_presence(everybody.clone());
         newcomers.push(device);
     }

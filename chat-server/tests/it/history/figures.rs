@@ -44,19 +44,15 @@ impl Figures {
                     figures.sends += 1;
                     sent_at.insert(*client_id, line.at());
                 }
-                What::Sent { message, .. } => {
-                    if ended.insert(message.client_id) {
-                        figures.acknowledged += 1;
-                        let began = sent_at.get(&message.client_id);
-                        let took = began.map(|began| line.at().saturating_sub(*began));
-                        figures.acks.extend(took);
-                        acknowledged_at.insert(message.client_id, line.at());
-                    }
+                What::Sent { message, .. } if ended.insert(message.client_id) => {
+                    figures.acknowledged += 1;
+                    let began = sent_at.get(&message.client_id);
+                    let took = began.map(|began| line.at().saturating_sub(*began));
+                    figures.acks.extend(took);
+                    acknowledged_at.insert(message.client_id, line.at());
                 }
-                What::SendFailed { client_id, .. } => {
-                    if ended.insert(*client_id) {
-                        figures.refused += 1;
-                    }
+                What::SendFailed { client_id, .. } if ended.insert(*client_id) => {
+                    figures.refused += 1;
                 }
                 What::Asked { .. } => figures.other_acts += 1,
                 What::Answered {

@@ -19,7 +19,9 @@ mod stays;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, fs,
+    env,
+    fmt::Write as _,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -142,7 +144,11 @@ impl Run {
         let town = Arc::new(Town::found(&cluster, &record, size).await);
         let everybody = town.users.iter().map(|user| user.id).collect();
         ending::rest(&town, &everybody, false, QUIET).await;
-        let baseline = cluster.nodes.iter().filter_map(|it| it.usage()).collect();
+        let baseline = cluster
+            .nodes
+            .iter()
+            .filter_map(cluster::Node::usage)
+            .collect();
         Self {
             name,
             seed,
@@ -282,7 +288,7 @@ impl Run {
             let count = counts.entry(violation.promise).or_default();
             *count += 1;
             if *count <= 5 {
-                told += &format!("\n{:?}: {}", violation.promise, violation.what);
+                let _ = write!(told, "\n{:?}: {}", violation.promise, violation.what);
             }
         }
         panic!(

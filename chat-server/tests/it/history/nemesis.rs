@@ -73,8 +73,10 @@ impl Fault {
         match self {
             Self::NodeKilled(_) | Self::NodeFrozen(_) | Self::NodeDrained(_) => "node",
             Self::PostgresStopped | Self::PostgresKilled | Self::PostgresFrozen => "postgres",
-            Self::NatsKilled(_) | Self::NatsFrozen(_) => "nats",
-            Self::AllNatsKilled | Self::AllNatsFrozen => "nats",
+            Self::NatsKilled(_)
+            | Self::NatsFrozen(_)
+            | Self::AllNatsKilled
+            | Self::AllNatsFrozen => "nats",
             Self::Cut(..) | Self::HalfClosed(..) | Self::Bad(..) => "line",
         }
     }

@@ -87,7 +87,7 @@ impl Town {
         let mut number = 0;
         for (nth, client, proxy) in clients {
             number += 1;
-            let device = Device::start(client, proxy, number, record).await;
+            let device = Device::start(client, proxy, number, record);
             town.users[nth].devices.push(device);
         }
         for nth in 0..size.bare_devices {
@@ -117,9 +117,7 @@ impl Town {
         for nth in 0..self.size.groups {
             let members: Vec<_> = match nth {
                 0 => (0..users).collect(),
-                _ => (0..users / 2 + 1)
-                    .map(|it| (nth + it * 2) % users)
-                    .collect(),
+                _ => (0..=(users / 2)).map(|it| (nth + it * 2) % users).collect(),
             };
             let mut members = members;
             members.sort_unstable();
