@@ -20,9 +20,12 @@ use super::{
 };
 use crate::model::{
     Availability, Change, ClientId, Conversation, ConversationId, ConversationKind, Emoji, Entry,
-    History, Membership, Message, MessageId, Mine, NodeId, Notify, Reaction, Role, Row, Seq,
-    Settings, Timestamp, Unread, UserId,
+    History, Membership, Message, MessageId, Mine, Notify, Reaction, Role, Row, Seq, Settings,
+    Timestamp, Unread, UserId,
 };
+
+#[cfg(feature = "postgres")]
+use crate::model::NodeId;
 
 /// A number for a database, whose greatest is beyond any that exists.
 pub(super) fn number(number: impl TryInto<i64>) -> i64 {
@@ -59,6 +62,7 @@ pub(super) trait Columns {
         present(column, self.uuid(column)?).map(UserId::from_uuid)
     }
 
+    #[cfg(feature = "postgres")]
     fn node_id(&self, column: &str) -> Result<NodeId, StoreError> {
         present(column, self.uuid(column)?).map(NodeId::from_uuid)
     }
