@@ -131,18 +131,24 @@ async fn carry(client: TcpStream, places: &[Route]) -> io::Result<()> {
         if line.weather() == Weather::Refusing {
             continue;
         }
+        // From before there is a connection, so that nothing that happens to the line is missed.
+        let breaks = (line.cuts.subscribe(), line.ends.subscribe());
         if let Ok(Ok(server)) = timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-            return pass_on(client, server, line).await;
+            return pass_on(client, server, line, breaks).await;
         }
     }
     client.set_zero_linger()
 }
 
 /// Passes bytes on in both directions until one end breaks or both have said all; then both ends are let go.
-async fn pass_on(mut client: TcpStream, mut server: TcpStream, line: &Line) -> io::Result<()> {
+async fn pass_on(
+    mut client: TcpStream,
+    mut server: TcpStream,
+    line: &Line,
+    (mut cuts, mut ends): (watch::Receiver<u64>, watch::Receiver<u64>),
+) -> io::Result<()> {
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
-    let (mut cuts, mut ends) = (line.cuts.subscribe(), line.ends.subscribe());
     let passed = AtomicUsize::new(0);
     let carried = {
         let (from_client, to_client) = client.split();
@@ -203,5 +209,78 @@ async fn pass(
         if bytes.len() < read {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two ends of a connection by way of a proxy, and its line.
+    async fn connected() -> (TcpStream, TcpStream, Arc<Line>, Proxy) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let line = Line::new();
+        let route = vec![(listener.local_addr().unwrap(), Arc::clone(&line))];
+        let proxy = Proxy::start(route).await;
+        let client = TcpStream::connect(proxy.address).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        (client, server, line, proxy)
+    }
+
+    async fn read(end: &mut TcpStream, most: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; most];
+        let read = end.read(&mut bytes).await?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
+    #[tokio::test]
+    async fn what_goes_into_a_black_hole_comes_out_when_it_is_over() {
+        let (mut client, mut server, line, _proxy) = connected().await;
+        client.write_all(b"one").await.unwrap();
+        assert_eq!(read(&mut server, 9).await.unwrap(), b"one");
+        line.set(Weather::BlackHole);
+        client.write_all(b"two").await.unwrap();
+        let silence = timeout(Duration::from_millis(50), read(&mut server, 9)).await;
+        assert!(silence.is_err());
+        line.set(Weather::Fair);
+        assert_eq!(read(&mut server, 9).await.unwrap(), b"two");
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_reset_after_so_many_bytes_or_when_it_is_cut() {
+        let (mut client, mut server, line, _proxy) = connected().await;
+        line.set(Weather::ResetAfter(5));
+        client.write_all(b"0123456789").await.unwrap();
+        let mut all = Vec::new();
+        let end = server.read_to_end(&mut all).await;
+        assert!(end.is_err() && b"01234".starts_with(&all), "{all:?}");
+        assert!(read(&mut client, 9).await.is_err());
+
+        let (mut client, mut server, line, _proxy) = connected().await;
+        line.cut();
+        assert!(read(&mut client, 9).await.is_err());
+        assert!(read(&mut server, 9).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_half_closed_still_carries_the_other_way() {
+        let (mut client, mut server, line, _proxy) = connected().await;
+        line.half_close();
+        assert_eq!(read(&mut server, 9).await.unwrap(), b"");
+        server.write_all(b"still here").await.unwrap();
+        assert_eq!(read(&mut client, 20).await.unwrap(), b"still here");
+    }
+
+    #[tokio::test]
+    async fn whoever_is_refused_by_one_goes_to_the_next() {
+        let (_client, _server, line, proxy) = connected().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let next = (listener.local_addr().unwrap(), Line::new());
+        line.set(Weather::Refusing);
+        proxy.point_at(vec![(listener.local_addr().unwrap(), line), next]);
+        let _client = TcpStream::connect(proxy.address).await.unwrap();
+        listener.accept().await.unwrap();
+        proxy.sever();
     }
 }
