@@ -278,11 +278,18 @@ impl State {
         self.reads.forget(conversation_id);
         self.deliveries.forget(conversation_id);
         if self.follows.remove(&conversation_id).is_some() {
+            self.void_joins(conversation_id);
             self.tell(Event::Closed {
                 conversation_id,
                 problem: Box::new(problem),
             });
         }
+    }
+
+    /// An answer to a join of before must not be taken for one to a later join.
+    fn void_joins(&mut self, conversation_id: ConversationId) {
+        self.asked
+            .retain(|_, asked| !matches!(asked, Asked::Join(id, _) if *id == conversation_id));
     }
 
     fn tell(&mut self, event: Event) {

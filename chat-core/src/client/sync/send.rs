@@ -143,9 +143,7 @@ impl State {
         let Some(follow) = self.follows.remove(&conversation_id) else {
             return;
         };
-        // An answer to the join of before must not be taken for one to a later join.
-        self.asked
-            .retain(|_, asked| !matches!(asked, Asked::Join(id, _) if *id == conversation_id));
+        self.void_joins(conversation_id);
         if self.is_online() && follow.stage != Stage::Apart {
             self.room(now);
             self.write(None, ClientCommand::LeaveConversation { conversation_id });
