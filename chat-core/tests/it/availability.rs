@@ -83,7 +83,10 @@ async fn not_to_be_disturbed_holds_on_all_devices_and_nodes_and_when_one_comes_b
     phone.set_presence(Availability::Online).await.unwrap();
     assert_eq!(phone.availability(), Availability::Dnd);
 
+    // Only with the last device, wherever it is, they are gone.
     phone.close();
+    assert_eq!(presences(&mut watcher).await, []);
+    laptop.close();
     assert_eq!(presence_of(&mut watcher, ben).await.status, Status::Offline);
     let mut phone = here.connect(ben).await.unwrap();
     assert_eq!(phone.availability(), Availability::Dnd);
