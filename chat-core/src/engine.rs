@@ -365,7 +365,7 @@ impl Engine {
             Heard::New => tracing::info!(node = %origin, "another node is there"),
             Heard::AfterAGap => {
                 tracing::warn!(node = %origin, "something that a node said is missing: it is read from the store");
-                self.hub.suspect_all();
+                self.suspect_all();
             }
         }
         if self.presence.must_ask(origin, presence) {
