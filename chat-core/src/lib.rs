@@ -80,6 +80,7 @@ pub mod bus;
 mod chat;
 #[cfg(feature = "client")]
 pub mod client;
+mod cluster;
 mod directory;
 mod engine;
 mod error;
