@@ -266,6 +266,9 @@ impl Committer {
 
     /// Tells other nodes of an entry; and those of somebody who did not belong there before, that they do.
     fn tell_others(&self, entry: Entry) {
+        if !self.bus.is_shared() {
+            return;
+        }
         let conversation_id = entry.conversation_id;
         match entry.change {
             Change::MemberJoined { user_id, .. } => self.bus.tell(Notice::Joined {

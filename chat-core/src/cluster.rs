@@ -5,11 +5,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::{
     bus::{Incoming, Notice, Topic},
-    engine::Engine,
+    engine::{Engine, in_a_while},
     model::{ConversationId, NodeId, UserId},
     nodes::{self, Heard},
     presence::Part,
@@ -226,11 +226,4 @@ async fn keep_lease(engine: Weak<Engine>) {
         }
         pause = nodes::BETWEEN_RENEWALS;
     }
-}
-
-/// The engine after this time, if there still is one and it goes on.
-async fn in_a_while(engine: &Weak<Engine>, pause: Duration) -> Option<Arc<Engine>> {
-    let stop = engine.upgrade()?.stop.clone();
-    stop.run_until_cancelled(sleep(pause)).await?;
-    engine.upgrade()
 }

@@ -309,22 +309,18 @@ pub(crate) async fn settle_settings(engine: Weak<Engine>) {
 
 /// Writes down when users were last seen, at its own pace: a store that hangs holds up nothing else. Ends with the engine.
 pub(crate) async fn note_last_seen(engine: Weak<Engine>) {
-    let Some(stop) = engine.upgrade().map(|engine| engine.stop.clone()) else {
-        return;
-    };
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            () = sleep(TICK) => {}
-        }
-        let Some(engine) = engine.upgrade() else {
-            return;
-        };
+    while let Some(engine) = in_a_while(&engine, TICK).await {
         if let Err(error) = engine.presence.save().await {
             tracing::warn!(%error, "last-seen times cannot be written down, they wait");
         }
     }
+}
+
+/// The engine after this time, if there still is one and it goes on.
+pub(crate) async fn in_a_while(engine: &Weak<Engine>, pause: Duration) -> Option<Arc<Engine>> {
+    let stop = engine.upgrade()?.stop.clone();
+    stop.run_until_cancelled(sleep(pause)).await?;
+    engine.upgrade()
 }
 
 impl Drop for Engine {

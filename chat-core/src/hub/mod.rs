@@ -202,9 +202,7 @@ impl Hub {
 
     /// A direct conversation has its first message: both have it in their lists from here on, wherever they are.
     pub(crate) fn tell_of_new(&self, direct: ConversationId) {
-        if self.bus.is_shared() {
-            self.errands.tell_of_new(direct);
-        }
+        self.errands.tell_of_new(direct);
     }
 
     /// Tells the sessions of all members that their row of a conversation changed.

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use chat_core::{
-    Chat, Stats,
+    Chat, Session, Stats,
     bus::{
         Bus, Envelope, Incoming, NatsBus, Notice, Topic,
         nats::{NatsError, NatsOptions},
     },
-    model::{NodeId, Profile, Status, StoreEpoch, UserId},
+    model::{ConversationId, NodeId, Profile, Status, StoreEpoch, UserId},
     protocol::{ServerFrame, Signal},
     store::{MemoryStore, MessageLog},
     testing::PrivateNats,
@@ -55,16 +55,22 @@ async fn nodes<const N: usize>(store: &MemoryStore, servers: &[&PrivateNats]) ->
     nodes.try_into().unwrap()
 }
 
+/// A group of two, the second of whom has joined it on another node.
+async fn lunch_of(users: [UserId; 2], here: &Chat, there: &Chat) -> (ConversationId, Session) {
+    let lunch = group(here, &users).await;
+    let mut session = there.connect(users[1]).await.unwrap();
+    session.join(lunch, None).await.unwrap();
+    (lunch, session)
+}
+
 #[tokio::test]
 async fn a_node_hears_what_concerns_its_users_and_nothing_else() {
     let nats = PrivateNats::start(&[]).unwrap();
     let store = MemoryStore::default();
     let [here, there, elsewhere] = nodes(&store, &[&nats]).await;
     let (ana, ben, cyd) = (UserId::new(), UserId::new(), UserId::new());
-    let lunch = group(&here, &[ana, ben]).await;
-    let mut bens = there.connect(ben).await.unwrap();
+    let (lunch, mut bens) = lunch_of([ana, ben], &here, &there).await;
     let _cyds = elsewhere.connect(cyd).await.unwrap();
-    bens.join(lunch, None).await.unwrap();
     for n in 0..100 {
         say(&here, ana, lunch, &n.to_string()).await;
     }
@@ -113,11 +119,9 @@ async fn who_types_is_seen_on_another_node_until_they_stop() {
     let store = MemoryStore::default();
     let [here, there] = nodes(&store, &[&nats]).await;
     let (ana, ben) = (UserId::new(), UserId::new());
-    let lunch = group(&here, &[ana, ben]).await;
+    let (lunch, mut bens) = lunch_of([ana, ben], &here, &there).await;
     let mut anas = here.connect(ana).await.unwrap();
-    let mut bens = there.connect(ben).await.unwrap();
     anas.join(lunch, None).await.unwrap();
-    bens.join(lunch, None).await.unwrap();
     // What is followed is heard a moment later.
     say(&here, ana, lunch, "hm").await;
     entries_to(&mut bens, lunch, 3).await;
@@ -139,10 +143,8 @@ async fn nats_may_go_and_come_back_and_nobody_misses_anything() {
     let store = MemoryStore::default();
     let [here, there] = nodes(&store, &[&nats]).await;
     let (ana, ben, cyd) = (UserId::new(), UserId::new(), UserId::new());
-    let lunch = group(&here, &[ana, ben]).await;
-    let mut bens = there.connect(ben).await.unwrap();
+    let (lunch, mut bens) = lunch_of([ana, ben], &here, &there).await;
     let mut cyds = there.connect(cyd).await.unwrap();
-    bens.join(lunch, None).await.unwrap();
     let mut head = 2;
     let mut talk = async |bens: &mut _| {
         for _ in 0..20 {
@@ -190,9 +192,7 @@ async fn a_node_turns_to_another_server_when_its_own_is_gone() {
     let there = node(&store, &[second]).await;
     eventually(&there, |it| it.nodes == 1).await;
     let (ana, ben) = (UserId::new(), UserId::new());
-    let lunch = group(&here, &[ana, ben]).await;
-    let mut bens = there.connect(ben).await.unwrap();
-    bens.join(lunch, None).await.unwrap();
+    let (lunch, mut bens) = lunch_of([ana, ben], &here, &there).await;
     say(&here, ana, lunch, "one").await;
     entries_to(&mut bens, lunch, 3).await;
     let heard = there.stats().entries_heard;
@@ -279,9 +279,7 @@ async fn what_is_no_notice_of_a_node_of_this_store_changes_nothing() {
     let store = MemoryStore::default();
     let [here, there] = nodes(&store, &[&nats]).await;
     let (ana, ben) = (UserId::new(), UserId::new());
-    let lunch = group(&here, &[ana, ben]).await;
-    let mut bens = there.connect(ben).await.unwrap();
-    bens.join(lunch, None).await.unwrap();
+    let (lunch, mut bens) = lunch_of([ana, ben], &here, &there).await;
     say(&here, ana, lunch, "one").await;
     entries_to(&mut bens, lunch, 3).await;
 
@@ -470,9 +468,7 @@ async fn a_node_starts_without_nats_and_is_told_what_others_say_all_the_same() {
     let store = MemoryStore::default();
     let (here, there) = (node(&store, &[&nats]).await, node(&store, &[&nats]).await);
     let (ana, ben) = (UserId::new(), UserId::new());
-    let lunch = group(&here, &[ana, ben]).await;
-    let mut bens = there.connect(ben).await.unwrap();
-    bens.join(lunch, None).await.unwrap();
+    let (lunch, mut bens) = lunch_of([ana, ben], &here, &there).await;
     say(&here, ana, lunch, "anybody?").await;
     until(&mut bens, |frame| {
         matches!(frame, ServerFrame::Log(_)).then_some(())
