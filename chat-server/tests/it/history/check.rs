@@ -278,7 +278,13 @@ fn check_answers(sends: &Sends<'_>, end: &End, verdict: &mut Verdict) {
             }
         }
         let log = end.logs.get(id);
-        let stored = log.and_then(|log| log.entries.iter().find(|it| is(it, *client_id)));
+        let stored = log.and_then(|log| {
+            // Where it should be, else wherever it is.
+            let place = usize::try_from(first - 1).ok();
+            let there = place.and_then(|place| log.entries.get(place));
+            let there = there.filter(|it| is(it, *client_id));
+            there.or_else(|| log.entries.iter().find(|it| is(it, *client_id)))
+        });
         let Some(stored) = stored else {
             let head = log.map_or(0, |log| log.head);
             let place = match *first {
