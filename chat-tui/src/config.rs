@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use chat_core::model::UserId;
 use etcetera::base_strategy::{BaseStrategy, Xdg};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,8 @@ pub struct Profile {
 struct Saved {
     server: String,
     username: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<UserId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
 }
@@ -113,6 +116,18 @@ impl Profile {
         &self.saved.username
     }
 
+    /// Who signed in last.
+    #[must_use]
+    pub fn user_id(&self) -> Option<UserId> {
+        self.saved.user_id
+    }
+
+    /// Where everything of this profile is kept.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The token of a sign-in to this server that has not ended.
     #[must_use]
     pub fn refresh_token(&self, server: &str) -> Option<&str> {
@@ -125,11 +140,13 @@ impl Profile {
         &mut self,
         server: &str,
         username: &str,
+        user_id: UserId,
         token: Option<String>,
     ) -> anyhow::Result<()> {
         self.saved = Saved {
             server: server.to_owned(),
             username: username.to_owned(),
+            user_id: Some(user_id),
             refresh_token: token,
         };
         self.save()
@@ -247,7 +264,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let mut profile = Profile::open_in(home.path(), "work").unwrap();
         profile
-            .signed_in("http://a", "maya", Some("first".to_owned()))
+            .signed_in("http://a", "maya", UserId::new(), Some("first".to_owned()))
             .unwrap();
         profile
             .set_refresh_token(Some("second".to_owned()))
@@ -320,7 +337,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let mut profile = Profile::open_in(home.path(), "work").unwrap();
         profile
-            .signed_in("http://a", "maya", Some("token".to_owned()))
+            .signed_in("http://a", "maya", UserId::new(), Some("token".to_owned()))
             .unwrap();
         let mode = |path: &str| {
             fs::metadata(home.path().join(path))

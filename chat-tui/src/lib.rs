@@ -4,10 +4,12 @@
 //! brings both together with the terminal and the server.
 
 pub mod app;
+mod cache;
 pub mod config;
 pub mod deed;
 pub mod effect;
 pub mod event;
+pub mod kept;
 mod perform;
 mod run;
 mod terminal;

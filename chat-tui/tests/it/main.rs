@@ -8,3 +8,4 @@ mod messages;
 mod properties;
 mod screens;
 mod stage;
+mod words;
