@@ -90,10 +90,8 @@ impl Stage {
 
     pub(crate) fn event(&mut self, event: Event) {
         let effects = self.app.update(event);
-        let answers: Vec<Event> = match self.disk_answers {
-            true => effects.iter().filter_map(answer_of_disk).collect(),
-            false => Vec::new(),
-        };
+        let answered = effects.iter().filter(|_| self.disk_answers);
+        let answers: Vec<Event> = answered.filter_map(answer_of_disk).collect();
         self.effects.extend(effects);
         for answer in answers {
             self.event(answer);
