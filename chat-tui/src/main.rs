@@ -4,7 +4,11 @@ use std::{io::IsTerminal, process::ExitCode, sync::Mutex};
 
 use anyhow::ensure;
 use chat_core::client::Client;
-use chat_tui::{Options, config::Profile, run};
+use chat_tui::{
+    Options,
+    config::{Config, Preferences, Profile},
+    run,
+};
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
@@ -41,7 +45,8 @@ async fn open(arguments: Arguments) -> anyhow::Result<()> {
         std::io::stdin().is_terminal() && std::io::stdout().is_terminal(),
         "standard input and output must be a terminal"
     );
-    let profile = Profile::open(&arguments.profile)?;
+    let config = Config::load()?;
+    let profile = Profile::open(&arguments.profile, Preferences::from(&config))?;
     let server = arguments
         .server
         .as_deref()
@@ -54,6 +59,7 @@ async fn open(arguments: Arguments) -> anyhow::Result<()> {
         client,
         server,
         profile: Some(profile),
+        config,
     })
     .await
 }

@@ -17,7 +17,7 @@ use crate::{
         App, Start,
         keymap::{Code, Key},
     },
-    config::Profile,
+    config::{Config, Profile},
     effect::Effect,
     event::{Event, Seen},
     perform::World,
@@ -39,6 +39,8 @@ pub struct Options {
     pub server: String,
     /// Where the sign-in is kept between two runs; nothing is written anywhere without it.
     pub profile: Option<Profile>,
+    /// What the user has set by hand.
+    pub config: Config,
 }
 
 /// Runs the client in this terminal until the user quits or the process is told to end.
@@ -49,6 +51,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         client,
         server,
         profile,
+        config: _,
     } = options;
     let stored = profile.as_ref();
     let resume = client.tokens().is_some()

@@ -1,4 +1,4 @@
-//! A profile on disk: which server, who, the refresh token, the preferences, and the log.
+//! A profile on disk: which server, who, the refresh token, what was changed in the client, and the log.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -10,6 +10,8 @@ use anyhow::{Context, bail, ensure};
 use etcetera::base_strategy::{BaseStrategy, Xdg};
 use serde::{Deserialize, Serialize};
 
+use super::Preferences;
+
 /// A log beyond this size is put aside at the next start.
 const LOG_BYTES: u64 = 1 << 20;
 
@@ -18,6 +20,8 @@ const LOG_BYTES: u64 = 1 << 20;
 pub struct Profile {
     directory: PathBuf,
     saved: Saved,
+    /// What `config.toml` says.
+    base: Preferences,
     preferences: Preferences,
     _lock: File,
 }
@@ -41,31 +45,16 @@ impl std::fmt::Debug for Saved {
     }
 }
 
-/// How the user wants this client to be; kept in `preferences.toml`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Preferences {
-    /// After so many minutes without a key others see that nobody sits here; 0 is never.
-    pub idle_after_minutes: u32,
-}
-
-impl Default for Preferences {
-    fn default() -> Self {
-        Self {
-            idle_after_minutes: 5,
-        }
-    }
-}
-
 impl Profile {
-    /// Opens a profile by name in the user's data directory, and makes it if it is new.
-    pub fn open(name: &str) -> anyhow::Result<Self> {
+    /// Opens a profile by name in the user's data directory, and makes it if it is new. `base` is what holds for
+    /// whatever was not changed in the client.
+    pub fn open(name: &str, base: Preferences) -> anyhow::Result<Self> {
         let directories = Xdg::new().context("the home directory cannot be found")?;
-        Self::open_in(&directories.data_dir().join("chat-tui"), name)
+        Self::open_in(&directories.data_dir().join("chat-tui"), name, base)
     }
 
     /// Opens a profile by name below a directory.
-    pub fn open_in(directory: &Path, name: &str) -> anyhow::Result<Self> {
+    pub fn open_in(directory: &Path, name: &str, base: Preferences) -> anyhow::Result<Self> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         ensure!(
             !name.is_empty() && name.len() <= 64 && name.chars().all(allowed),
@@ -86,9 +75,10 @@ impl Profile {
         };
         let path = directory.join("preferences.toml");
         let preferences = match fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text)
+            Ok(text) => base
+                .changed_by(&text)
                 .with_context(|| format!("{} cannot be understood", path.display()))?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Preferences::default(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => base,
             Err(error) => {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }
@@ -96,6 +86,7 @@ impl Profile {
         Ok(Self {
             directory,
             saved,
+            base,
             preferences,
             _lock: lock,
         })
@@ -153,7 +144,7 @@ impl Profile {
     /// Keeps how the user wants this client to be.
     pub fn set_preferences(&mut self, preferences: Preferences) -> anyhow::Result<()> {
         self.preferences = preferences;
-        let text = toml::to_string(&preferences).context("the preferences cannot be written")?;
+        let text = preferences.differences(self.base)?;
         self.write("preferences.toml", &text)
     }
 
@@ -242,10 +233,14 @@ fn create_private_directory(path: &Path) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
+    fn open(home: &tempfile::TempDir, name: &str) -> anyhow::Result<Profile> {
+        Profile::open_in(home.path(), name, Preferences::default())
+    }
+
     #[test]
     fn a_sign_in_is_found_again_by_its_server_only() {
         let home = tempfile::tempdir().unwrap();
-        let mut profile = Profile::open_in(home.path(), "work").unwrap();
+        let mut profile = open(&home, "work").unwrap();
         profile
             .signed_in("http://a", "maya", Some("first".to_owned()))
             .unwrap();
@@ -254,7 +249,7 @@ mod tests {
             .unwrap();
         drop(profile);
 
-        let mut profile = Profile::open_in(home.path(), "work").unwrap();
+        let mut profile = open(&home, "work").unwrap();
         assert_eq!(
             (profile.server(), profile.username()),
             (Some("http://a"), "maya")
@@ -270,46 +265,60 @@ mod tests {
     #[test]
     fn preferences_are_found_again_and_a_word_that_is_none_is_named() {
         let home = tempfile::tempdir().unwrap();
-        let mut profile = Profile::open_in(home.path(), "work").unwrap();
+        let mut profile = open(&home, "work").unwrap();
         assert_eq!(profile.preferences().idle_after_minutes, 5);
         let later = Preferences {
             idle_after_minutes: 15,
         };
         profile.set_preferences(later).unwrap();
         drop(profile);
-        let profile = Profile::open_in(home.path(), "work").unwrap();
+        let profile = open(&home, "work").unwrap();
         assert_eq!(profile.preferences(), later);
         drop(profile);
+
+        // What was changed in the client stays when config.toml changes; what was set back is as there.
+        let base = Preferences {
+            idle_after_minutes: 60,
+        };
+        let mut profile = Profile::open_in(home.path(), "work", base).unwrap();
+        assert_eq!(profile.preferences(), later);
+        profile.set_preferences(base).unwrap();
+        drop(profile);
+        assert_eq!(
+            open(&home, "work").unwrap().preferences(),
+            Preferences::default()
+        );
+
         fs::write(home.path().join("work/preferences.toml"), "idle = 3").unwrap();
-        let error = Profile::open_in(home.path(), "work").unwrap_err();
+        let error = open(&home, "work").unwrap_err();
         assert!(error.to_string().contains("preferences.toml"));
     }
 
     #[test]
     fn one_profile_serves_one_client_at_a_time() {
         let home = tempfile::tempdir().unwrap();
-        let first = Profile::open_in(home.path(), "work").unwrap();
-        let error = Profile::open_in(home.path(), "work").unwrap_err();
+        let first = open(&home, "work").unwrap();
+        let error = open(&home, "work").unwrap_err();
         assert!(error.to_string().contains("--profile"));
-        assert!(Profile::open_in(home.path(), "play").is_ok());
+        assert!(open(&home, "play").is_ok());
         drop(first);
-        assert!(Profile::open_in(home.path(), "work").is_ok());
+        assert!(open(&home, "work").is_ok());
     }
 
     #[test]
     fn a_name_that_is_a_path_is_refused() {
         let home = tempfile::tempdir().unwrap();
         for name in ["", "..", "a/b", "a\\b", "ä"] {
-            assert!(Profile::open_in(home.path(), name).is_err(), "{name}");
+            assert!(open(&home, name).is_err(), "{name}");
         }
     }
 
     #[test]
     fn a_damaged_file_is_named() {
         let home = tempfile::tempdir().unwrap();
-        drop(Profile::open_in(home.path(), "work").unwrap());
+        drop(open(&home, "work").unwrap());
         fs::write(home.path().join("work/credentials.toml"), "server = 3").unwrap();
-        let error = Profile::open_in(home.path(), "work").unwrap_err();
+        let error = open(&home, "work").unwrap_err();
         assert!(error.to_string().contains("credentials.toml"));
     }
 
@@ -318,7 +327,7 @@ mod tests {
     fn nobody_else_can_read_it() {
         use std::os::unix::fs::PermissionsExt;
         let home = tempfile::tempdir().unwrap();
-        let mut profile = Profile::open_in(home.path(), "work").unwrap();
+        let mut profile = open(&home, "work").unwrap();
         profile
             .signed_in("http://a", "maya", Some("token".to_owned()))
             .unwrap();

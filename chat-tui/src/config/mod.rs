@@ -1,0 +1,9 @@
+//! What is read at the start and kept between two runs: the user's `config.toml`, and a profile for each sign-in.
+
+mod file;
+mod preferences;
+mod profile;
+
+pub use file::Config;
+pub use preferences::Preferences;
+pub use profile::Profile;
