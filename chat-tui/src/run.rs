@@ -54,8 +54,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         config: _,
     } = options;
     let stored = profile.as_ref();
-    let resume = client.tokens().is_some()
-        || stored.is_some_and(|profile| profile.refresh_token(&server).is_some());
+    let resume =
+        client.tokens().is_some() || stored.is_some_and(|profile| profile.is_signed_in(&server));
     let username = stored.map_or_else(String::new, |profile| profile.username().to_owned());
     let world = World::new(client, server.clone(), profile);
     let (app, effects) = App::new(Start {
@@ -81,8 +81,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let outcome = looping.run().await;
     let Loop { world, screen, .. } = looping;
     drop(screen);
-    let closed = world.close().await;
-    outcome.and(closed)
+    world.close().await;
+    outcome
 }
 
 fn theme() -> Theme {

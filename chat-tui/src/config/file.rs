@@ -9,6 +9,8 @@ use anyhow::{Context, anyhow};
 use etcetera::base_strategy::{BaseStrategy, Xdg};
 use serde::Deserialize;
 
+use super::CredentialStore;
+
 /// What `config.toml` says; what is not in it is as in [`Config::DEFAULT`].
 ///
 /// Whoever adds a key adds it here, to the default below, and to `default.toml` with its explanation.
@@ -17,12 +19,15 @@ use serde::Deserialize;
 pub struct Config {
     /// After so many minutes without a key others see that nobody sits here; 0 is never.
     pub idle_after_minutes: u32,
+    /// Where the sign-in is kept.
+    pub credential_store: CredentialStore,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             idle_after_minutes: 5,
+            credential_store: CredentialStore::default(),
         }
     }
 }

@@ -11,7 +11,7 @@ use chat_core::{
     model::Profile as Person,
 };
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::Semaphore,
     task::{AbortHandle, JoinError, JoinSet},
 };
 
@@ -34,7 +34,6 @@ pub(crate) struct World {
     client: Client,
     server: String,
     profile: Option<Profile>,
-    tokens: watch::Receiver<Option<String>>,
     live: Option<Live>,
     events: Option<LiveEvents>,
     tasks: JoinSet<Outcome>,
@@ -49,6 +48,8 @@ enum Outcome {
     Event(Box<Event>),
     /// An attempt to sign in to this server is over.
     SignedIn(Client, String, Result<Person, ClientError>),
+    /// An attempt to go on with the sign-in of an earlier run is over; what came of it is kept already.
+    Resumed(Client, String, Result<Person, ClientError>),
     /// Nothing that anybody waits for.
     Nothing,
 }
@@ -56,7 +57,6 @@ enum Outcome {
 impl World {
     pub(crate) fn new(client: Client, server: String, profile: Option<Profile>) -> Self {
         Self {
-            tokens: client.refresh_tokens(),
             client,
             server,
             profile,
@@ -217,15 +217,17 @@ impl World {
 
     fn sign_in(&mut self, credentials: Credentials) {
         let (client, server) = (self.client.clone(), self.server.clone());
+        let address = credentials.server.clone();
+        let there = if address == server {
+            Ok(client.clone())
+        } else {
+            let profile = self.profile.as_ref();
+            profile.map_or_else(|| Client::new(&address), |it| it.client(&address))
+        };
         let task = self.tasks.spawn(async move {
-            let address = credentials.server.clone();
-            let client = if address == server {
-                client
-            } else {
-                match Client::new(&address) {
-                    Ok(client) => client,
-                    Err(error) => return Outcome::SignedIn(client, server, Err(error)),
-                }
+            let client = match there {
+                Ok(client) => client,
+                Err(error) => return Outcome::SignedIn(client, server, Err(error)),
             };
             let outcome = if credentials.register {
                 let name = credentials.display_name.as_deref();
@@ -244,18 +246,12 @@ impl World {
 
     fn resume(&mut self) {
         let (client, server) = (self.client.clone(), self.server.clone());
-        let stored = self
-            .profile
-            .as_ref()
-            .and_then(|profile| profile.refresh_token(&server))
-            .map(str::to_owned);
         let task = self.tasks.spawn(async move {
-            let outcome = match (client.tokens(), stored) {
-                (Some(_), _) => client.me().await,
-                (None, Some(token)) => client.resume(&token).await,
-                (None, None) => Err(ClientError::SignedOut),
+            let outcome = match client.tokens() {
+                Some(_) => client.me().await,
+                None => client.resume_stored().await,
             };
-            Outcome::SignedIn(client, server, outcome)
+            Outcome::Resumed(client, server, outcome)
         });
         self.signing_in = Some(task);
     }
@@ -285,7 +281,6 @@ impl World {
                 event = next_of(&mut self.events) => {
                     return event.map(Event::Live).ok_or_else(|| anyhow!("the connection ended unexpectedly"));
                 }
-                Ok(()) = self.tokens.changed() => self.keep_token()?,
                 else => pending().await,
             }
         }
@@ -298,7 +293,15 @@ impl World {
             Ok(Outcome::SignedIn(client, server, outcome)) => {
                 self.signing_in = None;
                 if let Ok(me) = &outcome {
-                    self.enter(client, server, me)?;
+                    self.keep(&client, &server, me)?;
+                    self.enter(client, server);
+                }
+                Ok(Some(Event::SignedIn(outcome)))
+            }
+            Ok(Outcome::Resumed(client, server, outcome)) => {
+                self.signing_in = None;
+                if outcome.is_ok() {
+                    self.enter(client, server);
                 }
                 Ok(Some(Event::SignedIn(outcome)))
             }
@@ -307,36 +310,31 @@ impl World {
         }
     }
 
-    /// Keeps the sign-in, and opens the live connection.
-    fn enter(&mut self, client: Client, server: String, me: &Person) -> anyhow::Result<()> {
-        self.tokens = client.refresh_tokens();
-        let token = self.tokens.borrow_and_update().clone();
-        if let Some(profile) = &mut self.profile {
-            profile.signed_in(&server, &me.username, token)?;
-        }
-        let (live, events) = client.live();
-        (self.live, self.events) = (Some(live), Some(events));
-        (self.client, self.server) = (client, server);
-        Ok(())
-    }
-
-    fn keep_token(&mut self) -> anyhow::Result<()> {
-        let token = self.tokens.borrow_and_update().clone();
+    /// Keeps a new sign-in; what becomes of its token later the client keeps.
+    fn keep(&mut self, client: &Client, server: &str, me: &Person) -> anyhow::Result<()> {
+        let tokens = client.tokens();
+        let token = tokens.as_ref().map(|tokens| tokens.refresh_token.as_str());
         match &mut self.profile {
-            Some(profile) => profile.set_refresh_token(token),
+            Some(profile) => profile.signed_in(server, &me.username, token),
             None => Ok(()),
         }
     }
 
+    /// Opens the live connection.
+    fn enter(&mut self, client: Client, server: String) {
+        let (live, events) = client.live();
+        (self.live, self.events) = (Some(live), Some(events));
+        (self.client, self.server) = (client, server);
+    }
+
     /// Ends what is under way, and closes the connection properly if that does not take long.
-    pub(crate) async fn close(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn close(mut self) {
         self.events = None;
         if let Some(live) = self.live.take() {
             // A server that hangs must not keep the user in the program.
             drop(tokio::time::timeout(GOODBYE, live.close()).await);
         }
         self.tasks.shutdown().await;
-        self.keep_token()
     }
 }
 
