@@ -17,7 +17,7 @@ use crate::{
         App, Start,
         keymap::{Code, Key},
     },
-    config::Profile,
+    config::{Config, Profile},
     effect::Effect,
     event::{Event, Seen},
     perform::World,
@@ -41,6 +41,8 @@ pub struct Options {
     pub server: String,
     /// Where the sign-in is kept between two runs; nothing is written anywhere without it.
     pub profile: Option<Profile>,
+    /// What the user has set by hand.
+    pub config: Config,
 }
 
 /// Runs the client in this terminal until the user quits or the process is told to end.
@@ -51,10 +53,11 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         client,
         server,
         profile,
+        config: _,
     } = options;
     let stored = profile.as_ref();
-    let resume = client.tokens().is_some()
-        || stored.is_some_and(|profile| profile.refresh_token(&server).is_some());
+    let resume =
+        client.tokens().is_some() || stored.is_some_and(|profile| profile.is_signed_in(&server));
     let username = stored.map_or_else(String::new, |profile| profile.username().to_owned());
     let (world, kept) = World::open(client, server.clone(), profile).await?;
     let (app, effects) = App::new(Start {
@@ -81,8 +84,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let outcome = looping.run().await;
     let Loop { world, screen, .. } = looping;
     drop(screen);
-    let closed = world.close().await;
-    outcome.and(closed)
+    world.close().await;
+    outcome
 }
 
 fn theme() -> Theme {

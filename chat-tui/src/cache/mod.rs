@@ -9,7 +9,7 @@ mod reader;
 mod tests;
 mod words;
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use anyhow::Context;
 use chat_core::model::UserId;
@@ -37,12 +37,23 @@ pub(crate) struct Cache {
     pub(crate) reader: Reader,
 }
 
+/// Which account was open last.
+const ACCOUNT: &str = "account";
+
 impl Cache {
+    /// Whose files were open last in this directory.
+    pub(crate) fn last_user(directory: &Path) -> Option<UserId> {
+        let account = fs::read_to_string(directory.join(ACCOUNT)).ok()?;
+        account.trim().parse().ok()
+    }
+
     /// Opens the files of this account in a directory, and gives what is in them.
     ///
     /// What was heard is begun anew if its file is damaged or of another version. The file of the user's words never is:
     /// fails if that one cannot be used.
     pub(crate) async fn open(directory: &Path, user: UserId) -> anyhow::Result<(Self, Kept)> {
+        fs::write(directory.join(ACCOUNT), user.to_string())
+            .with_context(|| format!("cannot write into {}", directory.display()))?;
         let path = directory.join(format!("{user}.words.db"));
         let (words, outbox, drafts) = WordsWriter::open(&path).await.with_context(|| {
             format!(

@@ -14,7 +14,7 @@ use chat_core::{
     store,
 };
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::Semaphore,
     task::{AbortHandle, JoinError, JoinSet},
 };
 
@@ -47,7 +47,6 @@ pub(crate) struct World {
     ready: VecDeque<Event>,
     /// So many answers of the disk are on their way.
     awaited: usize,
-    tokens: watch::Receiver<Option<String>>,
     live: Option<Live>,
     events: Option<LiveEvents>,
     tasks: JoinSet<Outcome>,
@@ -78,6 +77,8 @@ struct SignedIn {
     outcome: Result<Person, ClientError>,
     /// What is kept of this account, unless it is open already.
     opened: anyhow::Result<Option<(Cache, Kept)>>,
+    /// It is not the sign-in of an earlier run, which is kept already.
+    is_new: bool,
 }
 
 impl World {
@@ -88,7 +89,6 @@ impl World {
         profile: Option<Profile>,
     ) -> anyhow::Result<(Self, Kept)> {
         let mut world = Self {
-            tokens: client.refresh_tokens(),
             client,
             server,
             profile,
@@ -104,8 +104,7 @@ impl World {
             searching: None,
             people: Arc::new(Semaphore::new(PEOPLE_AT_A_TIME)),
         };
-        let user = world.profile.as_ref().and_then(Profile::user_id);
-        let opened = match user {
+        let opened = match world.last_user() {
             Some(user) => world.account().open(user).await?,
             None => None,
         };
@@ -302,15 +301,17 @@ impl World {
     fn sign_in(&mut self, credentials: Credentials) {
         let (client, server) = (self.client.clone(), self.server.clone());
         let account = self.account();
+        let address = credentials.server.clone();
+        let there = if address == server {
+            Ok(client.clone())
+        } else {
+            let profile = self.profile.as_ref();
+            profile.map_or_else(|| Client::new(&address), |it| it.client(&address))
+        };
         let task = self.tasks.spawn(async move {
-            let address = credentials.server.clone();
-            let client = if address == server {
-                client
-            } else {
-                match Client::new(&address) {
-                    Ok(client) => client,
-                    Err(error) => return account.signed_in(client, server, Err(error)).await,
-                }
+            let client = match there {
+                Ok(client) => client,
+                Err(error) => return account.signed_in(client, server, Err(error)).await,
             };
             let outcome = if credentials.register {
                 let name = credentials.display_name.as_deref();
@@ -330,18 +331,12 @@ impl World {
     fn resume(&mut self) {
         let (client, server) = (self.client.clone(), self.server.clone());
         let account = self.account();
-        let stored = self
-            .profile
-            .as_ref()
-            .and_then(|profile| profile.refresh_token(&server))
-            .map(str::to_owned);
         let task = self.tasks.spawn(async move {
-            let outcome = match (client.tokens(), stored) {
-                (Some(_), _) => client.me().await,
-                (None, Some(token)) => client.resume(&token).await,
-                (None, None) => Err(ClientError::SignedOut),
+            let outcome = match client.tokens() {
+                Some(_) => client.me().await,
+                None => client.resume_stored().await,
             };
-            account.signed_in(client, server, outcome).await
+            account.resumed(client, server, outcome).await
         });
         self.signing_in = Some(task);
     }
@@ -374,7 +369,6 @@ impl World {
                     self.hear(&event);
                     self.ready.push_back(Event::Live(event));
                 }
-                Ok(()) = self.tokens.changed() => self.keep_token()?,
                 else => pending().await,
             }
         }
@@ -405,10 +399,15 @@ impl World {
                     server,
                     outcome,
                     opened,
+                    is_new,
                 } = *attempt;
                 let kept = self.take_account(opened?);
                 if let Ok(me) = &outcome {
-                    self.enter(client, server, me)?;
+                    if is_new {
+                        self.keep_sign_in(&client, &server, me)?;
+                    }
+                    self.keep_me(me);
+                    self.enter(client, server);
                 }
                 self.ready.push_back(Event::SignedIn(outcome));
                 self.ready.extend(kept);
@@ -419,30 +418,25 @@ impl World {
         Ok(())
     }
 
-    /// Keeps the sign-in, and opens the live connection.
-    fn enter(&mut self, client: Client, server: String, me: &Person) -> anyhow::Result<()> {
-        self.tokens = client.refresh_tokens();
-        let token = self.tokens.borrow_and_update().clone();
-        if let Some(profile) = &mut self.profile {
-            profile.signed_in(&server, &me.username, me.id, token)?;
-        }
-        self.keep_me(me);
-        let (live, events) = client.live();
-        (self.live, self.events) = (Some(live), Some(events));
-        (self.client, self.server) = (client, server);
-        Ok(())
-    }
-
-    fn keep_token(&mut self) -> anyhow::Result<()> {
-        let token = self.tokens.borrow_and_update().clone();
+    /// Keeps a new sign-in; what becomes of its token later the client keeps.
+    fn keep_sign_in(&mut self, client: &Client, server: &str, me: &Person) -> anyhow::Result<()> {
+        let tokens = client.tokens();
+        let token = tokens.as_ref().map(|tokens| tokens.refresh_token.as_str());
         match &mut self.profile {
-            Some(profile) => profile.set_refresh_token(token),
+            Some(profile) => profile.signed_in(server, &me.username, token),
             None => Ok(()),
         }
     }
 
+    /// Opens the live connection.
+    fn enter(&mut self, client: Client, server: String) {
+        let (live, events) = client.live();
+        (self.live, self.events) = (Some(live), Some(events));
+        (self.client, self.server) = (client, server);
+    }
+
     /// Ends what is under way, and closes the connection properly if that does not take long.
-    pub(crate) async fn close(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn close(mut self) {
         self.events = None;
         if let Some(live) = self.live.take() {
             // A server that hangs must not keep the user in the program.
@@ -452,7 +446,6 @@ impl World {
         if let Some(cache) = self.cache.take() {
             cache.close().await;
         }
-        self.keep_token()
     }
 }
 

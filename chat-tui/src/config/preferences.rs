@@ -1,0 +1,47 @@
+//! What the user can change while the client runs, kept in the profile's `preferences.toml`.
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+use super::Config;
+
+/// How the user wants this client to be: as `config.toml` says, unless it was changed in the client since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Preferences {
+    /// After so many minutes without a key others see that nobody sits here; 0 is never.
+    pub idle_after_minutes: u32,
+}
+
+impl Default for Preferences {
+    fn default() -> Self {
+        Self::from(&Config::default())
+    }
+}
+
+impl From<&Config> for Preferences {
+    fn from(config: &Config) -> Self {
+        Self {
+            idle_after_minutes: config.idle_after_minutes,
+        }
+    }
+}
+
+impl Preferences {
+    /// These, but for what a file says that [`differences`](Self::differences) wrote.
+    pub(super) fn changed_by(self, file: &str) -> anyhow::Result<Self> {
+        // Whole for itself first: the error then names a place in the file.
+        toml::from_str::<Self>(file)?;
+        let mut all = Table::try_from(self)?;
+        all.extend(file.parse::<Table>()?);
+        Ok(all.try_into()?)
+    }
+
+    /// What is not as in `base`, as a file: `config.toml` holds for all else, also when it is changed later.
+    pub(super) fn differences(self, base: Self) -> anyhow::Result<String> {
+        let (mut own, base) = (Table::try_from(self)?, Table::try_from(base)?);
+        own.retain(|key, value| base.get(key) != Some(value));
+        toml::to_string(&own).context("the preferences cannot be written")
+    }
+}
