@@ -6,6 +6,7 @@
 pub mod app;
 pub mod config;
 pub mod deed;
+mod editor;
 pub mod effect;
 pub mod event;
 mod perform;

@@ -15,6 +15,7 @@ mod live;
 pub mod mention;
 pub mod menu;
 mod message;
+mod nearest;
 pub mod new_conversation;
 mod opening;
 mod outcome;
@@ -29,6 +30,7 @@ pub mod sign_in;
 pub mod switcher;
 pub mod text;
 pub mod timeline;
+mod undo;
 pub mod wrap;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -41,7 +43,7 @@ pub use self::dialog::Dialog;
 use self::{
     chat::Chat,
     conversations::ConversationList,
-    keymap::Context,
+    keymap::{Action, Context, Keymap, Rebinding},
     link::LinkState,
     mention::Completion,
     own::Own,
@@ -108,6 +110,8 @@ pub struct Start {
     pub resume: bool,
     /// How this client is to be.
     pub preferences: Preferences,
+    /// What the user bound keys to.
+    pub rebindings: Vec<Rebinding>,
     /// The time zone of the user.
     pub zone: TimeZone,
     /// Something that no other run of the client has: names of messages are made from it.
@@ -149,6 +153,8 @@ pub struct App {
     pub completion: Option<Completion>,
     /// What concerns me.
     pub own: Own,
+    /// Which key does what.
+    pub keymap: Keymap,
     /// Whom I have blocked.
     pub blocked: HashSet<UserId>,
     /// A line for the user.
@@ -196,6 +202,7 @@ impl App {
             dialog: None,
             completion: None,
             own: Own::new(start.preferences, start.now),
+            keymap: Keymap::new(start.preferences.keys, start.rebindings),
             blocked: HashSet::new(),
             notice: None,
             max_body_chars: MAX_BODY_CHARS,
@@ -315,6 +322,7 @@ impl App {
                 self.seen = seen;
                 return self.take_in_seen(&seen);
             }
+            Event::Edited(id, text) => self.edited(id, text, effects),
             Event::Live(event) => return self.live(event, effects),
             Event::SignedIn(outcome) => self.signed_in(outcome, effects),
             Event::SignedOut(outcome) => match outcome {
@@ -426,6 +434,12 @@ impl App {
             text: Plain::line(text),
             is_error: true,
         });
+    }
+
+    /// Says something in which `{}` is the key that brings text back.
+    fn tell_with_yank(&mut self, text: &str) {
+        let key = self.keymap.name_of(Context::Composer, Action::Yank);
+        self.tell(&text.replace("{}", &key));
     }
 
     /// A name for a message that no other message has.

@@ -9,6 +9,8 @@ use anyhow::{Context, anyhow};
 use etcetera::base_strategy::{BaseStrategy, Xdg};
 use serde::Deserialize;
 
+use crate::app::keymap::Preset;
+
 /// What `config.toml` says; what is not in it is as in [`Config::DEFAULT`].
 ///
 /// Whoever adds a key adds it here, to the default below, and to `default.toml` with its explanation.
@@ -17,12 +19,18 @@ use serde::Deserialize;
 pub struct Config {
     /// After so many minutes without a key others see that nobody sits here; 0 is never.
     pub idle_after_minutes: u32,
+    /// The set of keys; single ones are bound in `keys.toml`.
+    pub keys: Preset,
+    /// The mouse is for this client; without, it is for the terminal.
+    pub mouse: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             idle_after_minutes: 5,
+            keys: Preset::Plain,
+            mouse: true,
         }
     }
 }

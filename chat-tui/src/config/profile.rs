@@ -92,6 +92,11 @@ impl Profile {
         })
     }
 
+    /// Where all of it is kept.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The server of the last sign-in.
     #[must_use]
     pub fn server(&self) -> Option<&str> {
@@ -269,6 +274,7 @@ mod tests {
         assert_eq!(profile.preferences().idle_after_minutes, 5);
         let later = Preferences {
             idle_after_minutes: 15,
+            ..Preferences::default()
         };
         profile.set_preferences(later).unwrap();
         drop(profile);
@@ -279,6 +285,7 @@ mod tests {
         // What was changed in the client stays when config.toml changes; what was set back is as there.
         let base = Preferences {
             idle_after_minutes: 60,
+            ..Preferences::default()
         };
         let mut profile = Profile::open_in(home.path(), "work", base).unwrap();
         assert_eq!(profile.preferences(), later);

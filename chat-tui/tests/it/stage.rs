@@ -49,6 +49,7 @@ impl Stage {
             username: String::new(),
             resume,
             preferences: Preferences::default(),
+            rebindings: Vec::new(),
             zone: TimeZone::UTC,
             seed: Uuid::from_u128(0x4000_8000_0000_0000_0000),
             now: at(0),
