@@ -68,7 +68,7 @@ impl Deed {
     #[must_use]
     pub const fn undone(&self) -> &'static str {
         match self {
-            Self::Edit { .. } => "not changed (^Y has your text)",
+            Self::Edit { .. } => "not changed",
             Self::Delete(..) => "not deleted",
             Self::React { on: true, .. } => "no reaction",
             Self::React { on: false, .. } => "the reaction stays",
@@ -101,7 +101,7 @@ impl Deed {
             Self::Mine(_, changes) => match (changes.muted, changes.archived, changes.pinned) {
                 (Some(true), ..) => Some("muted: it makes no noise"),
                 (Some(false), ..) => Some("no longer muted"),
-                (_, Some(true), _) => Some("archived: ^R shows what is archived"),
+                (_, Some(true), _) => Some("archived: it is out of the list"),
                 (_, Some(false), _) => Some("back in the list"),
                 (.., Some(true)) => Some("kept on top of the list"),
                 (.., Some(false)) => Some("no longer kept on top"),

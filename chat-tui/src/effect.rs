@@ -92,6 +92,10 @@ pub enum Effect {
     SetPresence(Availability),
     /// Put a text where other programs can paste it.
     Copy(String),
+    /// Let the user write this draft in their own editor.
+    Editor(ConversationId, String),
+    /// The mouse is for this client, or for the terminal.
+    Mouse(bool),
     /// Make a noise.
     Bell,
     /// Keep how the user wants this client to be.

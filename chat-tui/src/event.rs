@@ -9,7 +9,7 @@ use chat_core::{
 };
 
 use crate::{
-    app::{keymap::Key, timeline::ItemId},
+    app::{keymap::Key, text::Plain, timeline::ItemId},
     deed::Deed,
     effect::Page,
     kept::Kept,
@@ -30,6 +30,8 @@ pub enum Event {
     Resized,
     /// What the last drawing showed.
     Seen(Seen),
+    /// The user's own editor was left, with this draft, or why there is none.
+    Edited(ConversationId, Result<String, Plain>),
     /// The live connection has something to say.
     Live(LiveEvent),
     /// An attempt to sign in, or to go on with an earlier sign-in, is over.

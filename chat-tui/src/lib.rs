@@ -7,6 +7,7 @@ pub mod app;
 mod cache;
 pub mod config;
 pub mod deed;
+mod editor;
 pub mod effect;
 pub mod event;
 pub mod kept;

@@ -3,7 +3,10 @@
 use std::{future::poll_fn, task::Poll, time::Duration};
 
 use anyhow::Context;
-use chat_core::{client::Client, model::Timestamp};
+use chat_core::{
+    client::Client,
+    model::{ConversationId, Timestamp},
+};
 use crossterm::event::{
     Event as Input, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers,
 };
@@ -16,8 +19,10 @@ use crate::{
     app::{
         App, Start,
         keymap::{Code, Key},
+        text::Plain,
     },
-    config::{Config, Profile},
+    config::{Config, Profile, rebindings},
+    editor::Editor,
     effect::Effect,
     event::{Event, Seen},
     perform::World,
@@ -56,6 +61,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         config: _,
     } = options;
     let stored = profile.as_ref();
+    let rebindings = rebindings(stored)?;
     let resume =
         client.tokens().is_some() || stored.is_some_and(|profile| profile.is_signed_in(&server));
     let username = stored.map_or_else(String::new, |profile| profile.username().to_owned());
@@ -66,6 +72,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         resume,
         preferences: world.preferences(),
         kept,
+        rebindings,
         zone: TimeZone::system(),
         seed: Uuid::new_v4(),
         now: Timestamp::now(),
@@ -78,8 +85,12 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         cache: LayoutCache::default(),
         drawn: Instant::now(),
         title: String::new(),
+        to_edit: None,
         quit: false,
     };
+    if looping.app.own.preferences.mouse {
+        looping.screen.set_mouse(true)?;
+    }
     looping.perform(effects)?;
     let outcome = looping.run().await;
     let Loop { world, screen, .. } = looping;
@@ -103,6 +114,7 @@ struct Loop {
     cache: LayoutCache,
     drawn: Instant,
     title: String,
+    to_edit: Option<(ConversationId, String)>,
     quit: bool,
 }
 
@@ -112,6 +124,16 @@ impl Loop {
         let mut end = std::pin::pin!(told_to_end());
         self.draw()?;
         while !self.quit {
+            if let Some((id, draft)) = self.to_edit.take() {
+                // Whoever listens to the terminal would take the editor's keys away.
+                drop(input);
+                tokio::select! {
+                    biased;
+                    ended = &mut end => return ended,
+                    edited = self.let_edit(id, draft) => edited?,
+                }
+                input = EventStream::new();
+            }
             let wake = self.wake_at();
             tokio::select! {
                 biased;
@@ -159,6 +181,31 @@ impl Loop {
         Ok(())
     }
 
+    /// Lets the user write in their own editor; what happens meanwhile is taken in, and drawn afterwards.
+    async fn let_edit(&mut self, id: ConversationId, draft: String) -> anyhow::Result<()> {
+        self.screen.lend();
+        let written = match Editor::start(&draft) {
+            Err(why) => Err(why),
+            Ok(mut editor) => loop {
+                tokio::select! {
+                    biased;
+                    _ = editor.left() => break editor.close().await,
+                    event = self.world.next() => {
+                        self.tick()?;
+                        self.update(event?)?;
+                    }
+                }
+            },
+        };
+        self.screen.take_back()?;
+        self.title.clear();
+        self.tick()?;
+        let written = written.map_err(|why| Plain::line(&why));
+        self.update(Event::Edited(id, written))?;
+        self.app.changed = true;
+        self.draw()
+    }
+
     /// When there is something to do though nothing happens: a countdown, or a frame that waits for its turn.
     fn wake_at(&self) -> Option<Instant> {
         let frame = self.app.changed.then(|| self.drawn + FRAME);
@@ -187,6 +234,8 @@ impl Loop {
                     self.app.changed = true;
                 }
                 Effect::Copy(text) => self.screen.copy(&text)?,
+                Effect::Editor(id, draft) => self.to_edit = Some((id, draft)),
+                Effect::Mouse(mouse) => self.screen.set_mouse(mouse)?,
                 Effect::Bell => self.screen.ring()?,
                 effect => self.world.perform(effect)?,
             }
@@ -251,6 +300,7 @@ fn key_of(key: KeyEvent) -> Option<Key> {
         return None;
     }
     let code = match key.code {
+        KeyCode::Char(c) if key.modifiers == KeyModifiers::CONTROL => Code::Char(with_ctrl(c)),
         KeyCode::Char(c) => Code::Char(c),
         KeyCode::F(n) => Code::F(n),
         KeyCode::Enter => Code::Enter,
@@ -278,6 +328,17 @@ fn key_of(key: KeyEvent) -> Option<Key> {
         ctrl: ctrl && !is_letter,
         alt: alt && !is_letter,
     })
+}
+
+/// What was pressed with Ctrl: some of what terminals send for it is reported by the digit that sends the same.
+const fn with_ctrl(reported: char) -> char {
+    match reported {
+        '4' => '\\',
+        '5' => ']',
+        '6' => '^',
+        '7' | '/' => '_',
+        letter => letter.to_ascii_lowercase(),
+    }
 }
 
 #[cfg(unix)]

@@ -29,34 +29,50 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 const SAVE_TITLE: &str = "\u{1b}[22;2t";
 const RESTORE_TITLE: &str = "\u{1b}[23;2t";
 
+/// Presses and the wheel of the mouse are told, with their places; its mere motion is not.
+const TAKE_MOUSE: &str = "\u{1b}[?1000h\u{1b}[?1006h";
+const LEAVE_MOUSE: &str = "\u{1b}[?1006l\u{1b}[?1000l";
+
 /// The terminal in raw mode on its alternate screen; given back when dropped, and when anything panics.
 #[derive(Debug)]
 pub(crate) struct Screen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
+    mouse: bool,
 }
 
 impl Screen {
     pub(crate) fn take() -> io::Result<Self> {
         restore_on_panic();
-        TAKEN.store(true, Ordering::SeqCst);
-        let taken = || {
-            enable_raw_mode()?;
-            execute!(
-                stdout(),
-                Print(SAVE_TITLE),
-                EnterAlternateScreen,
-                EnableBracketedPaste,
-                EnableFocusChange
-            )?;
-            Terminal::new(CrosstermBackend::new(stdout()))
-        };
-        match taken() {
-            Ok(terminal) => Ok(Self { terminal }),
+        let taken = enter().and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
+        match taken {
+            Ok(terminal) => Ok(Self {
+                terminal,
+                mouse: false,
+            }),
             Err(error) => {
                 restore();
                 Err(error)
             }
         }
+    }
+
+    /// Gives the terminal to another program for a while.
+    pub(crate) fn lend(&mut self) {
+        restore();
+    }
+
+    /// Takes the terminal back; the next frame draws every cell.
+    pub(crate) fn take_back(&mut self) -> io::Result<()> {
+        enter()?;
+        self.set_mouse(self.mouse)?;
+        self.terminal.clear()
+    }
+
+    /// Takes the mouse, or leaves it to the terminal.
+    pub(crate) fn set_mouse(&mut self, mouse: bool) -> io::Result<()> {
+        self.mouse = mouse;
+        let words = if mouse { TAKE_MOUSE } else { LEAVE_MOUSE };
+        execute!(self.terminal.backend_mut(), Print(words))
     }
 
     /// Draws a frame, which the terminal shows as a whole if it can.
@@ -94,6 +110,18 @@ impl Drop for Screen {
     }
 }
 
+fn enter() -> io::Result<()> {
+    TAKEN.store(true, Ordering::SeqCst);
+    enable_raw_mode()?;
+    execute!(
+        stdout(),
+        Print(SAVE_TITLE),
+        EnterAlternateScreen,
+        EnableBracketedPaste,
+        EnableFocusChange
+    )
+}
+
 fn restore_on_panic() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -113,6 +141,7 @@ fn restore() {
     let _ = execute!(
         stdout(),
         EndSynchronizedUpdate,
+        Print(LEAVE_MOUSE),
         DisableFocusChange,
         DisableBracketedPaste,
         LeaveAlternateScreen,

@@ -296,6 +296,24 @@ impl Chat {
         }
     }
 
+    /// Selects the message so many messages from the selected, or the last on the way: never none.
+    pub fn select_within(&mut self, by: isize) {
+        let Some(selected) = self.selected.and_then(|id| self.timeline.index_of(id)) else {
+            return self.select_by(0);
+        };
+        let steps = by.unsigned_abs();
+        let is_message = |at: &usize| self.timeline.is_message_at(*at);
+        let target = if by < 0 {
+            (0..selected).rev().filter(is_message).take(steps).last()
+        } else {
+            let newer = selected + 1..self.timeline.len();
+            newer.filter(is_message).take(steps).last()
+        };
+        if let Some(at) = target {
+            self.select(self.timeline.id_at(at));
+        }
+    }
+
     fn select_first_of(&mut self, mut candidates: impl Iterator<Item = usize>) {
         if let Some(at) = candidates.find(|at| self.timeline.is_message_at(*at)) {
             self.select(self.timeline.id_at(at));

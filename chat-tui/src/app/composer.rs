@@ -4,7 +4,10 @@ use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::text::{shown, width};
+use super::{
+    text::{shown, width},
+    undo::{Change, Undo},
+};
 
 /// The most bytes a draft takes in; a paste beyond that is cut.
 const MAX_BYTES: usize = 64 * 1024;
@@ -14,6 +17,7 @@ const MAX_BYTES: usize = 64 * 1024;
 pub struct Composer {
     text: String,
     cursor: usize,
+    undo: Undo,
 }
 
 /// Where the cursor goes, or up to where text is deleted.
@@ -73,32 +77,85 @@ impl Composer {
             .filter(|c| *c == '\n' || !c.is_control())
             .collect();
         let clean = &clean[..clean.floor_char_boundary(room.min(clean.len()))];
-        self.text.insert_str(self.cursor, clean);
-        self.cursor += clean.len();
+        self.splice(self.cursor..self.cursor, clean);
+    }
+
+    /// Puts text in the place of other text, with the cursor behind it, in a way that can be undone.
+    fn splice(&mut self, range: Range<usize>, text: &str) {
+        if range.is_empty() && text.is_empty() {
+            return;
+        }
+        self.undo.push(Change {
+            at: range.start,
+            removed: self.text[range.clone()].to_owned(),
+            inserted: text.to_owned(),
+            cursor: self.cursor,
+        });
+        self.put(range, text);
+    }
+
+    fn put(&mut self, range: Range<usize>, text: &str) {
+        let end = range.start + text.len();
+        self.text.replace_range(range, text);
         // The new text may have joined with what follows it to one grapheme.
-        self.cursor = self.boundary_at_or_after(self.cursor);
+        self.cursor = self.boundary_at_or_after(end);
+    }
+
+    /// Takes the last change back; false if there is none.
+    pub fn undo(&mut self) -> bool {
+        let Some(change) = self.undo.undo().cloned() else {
+            return false;
+        };
+        self.put(
+            change.at..change.at + change.inserted.len(),
+            &change.removed,
+        );
+        self.cursor = change.cursor;
+        true
+    }
+
+    /// Makes the last change again that was taken back; false if there is none.
+    pub fn redo(&mut self) -> bool {
+        let Some(change) = self.undo.redo().cloned() else {
+            return false;
+        };
+        self.put(
+            change.at..change.at + change.removed.len(),
+            &change.inserted,
+        );
+        true
     }
 
     /// Moves the cursor.
     pub fn go(&mut self, motion: Motion) {
         self.cursor = self.target(motion);
+        self.undo.close();
     }
 
     /// Deletes from the cursor to where the motion would lead, and gives what was there.
     pub fn delete(&mut self, motion: Motion) -> String {
         let target = self.target(motion);
         let range = target.min(self.cursor)..target.max(self.cursor);
-        self.cursor = range.start;
-        let deleted = self.text.drain(range).collect();
-        self.cursor = self.boundary_at_or_after(self.cursor);
+        let deleted = self.text[range.clone()].to_owned();
+        self.splice(range, "");
         deleted
     }
 
-    /// Replaces the draft; the cursor goes to its end.
+    /// Begins another draft; the cursor goes to its end.
     pub fn set(&mut self, text: &str) {
-        self.text.clear();
-        self.cursor = 0;
+        self.take();
         self.insert(text);
+        self.undo = Undo::default();
+    }
+
+    /// Puts other text in the place of all, in a way that can be undone.
+    pub fn replace(&mut self, text: &str) {
+        self.undo.close();
+        self.cursor = self.text.len();
+        let mut other = Self::default();
+        other.insert(text);
+        self.splice(0..self.text.len(), &other.text);
+        self.undo.close();
     }
 
     /// Puts text in the place of so many bytes before the cursor.
@@ -106,14 +163,22 @@ impl Composer {
         let start = self
             .text
             .floor_char_boundary(self.cursor.saturating_sub(bytes));
-        self.text.drain(start..self.cursor);
-        self.cursor = start;
-        self.insert(text);
+        self.undo.close();
+        self.splice(start..self.cursor, text);
+        self.undo.close();
     }
 
-    /// Empties the draft and gives what was in it.
+    /// Empties the draft in a way that can be undone, and gives what was in it.
+    pub fn clear(&mut self) -> String {
+        let text = self.text.clone();
+        self.replace("");
+        text
+    }
+
+    /// Ends the draft and gives what was in it.
     pub fn take(&mut self) -> String {
         self.cursor = 0;
+        self.undo = Undo::default();
         std::mem::take(&mut self.text)
     }
 
@@ -125,9 +190,24 @@ impl Composer {
         let Some(range) = rows.get(target) else {
             return false;
         };
+        self.cursor = self.at_column(range.clone(), column);
+        self.undo.close();
+        true
+    }
+
+    /// Moves the cursor to what is drawn at this row and column, or to what is nearest to it.
+    pub fn go_to(&mut self, row: usize, column: usize, columns: usize) {
+        let rows = self.row_ranges(columns);
+        if let Some(range) = rows.get(row).or(rows.last()) {
+            self.cursor = self.at_column(range.clone(), column);
+            self.undo.close();
+        }
+    }
+
+    fn at_column(&self, row: Range<usize>, column: usize) -> usize {
         let mut used = 0;
-        let mut at = range.start;
-        for grapheme in self.text[range.clone()].graphemes(true) {
+        let mut at = row.start;
+        for grapheme in self.text[row].graphemes(true) {
             let wide = width(&shown(grapheme));
             if used + wide > column {
                 break;
@@ -135,8 +215,7 @@ impl Composer {
             used += wide;
             at += grapheme.len();
         }
-        self.cursor = at;
-        true
+        at
     }
 
     /// The draft at this width, as it is drawn.

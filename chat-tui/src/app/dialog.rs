@@ -4,6 +4,7 @@ use super::{
     App,
     ask::{Prompt, Question},
     composer::Motion,
+    input::HALF_A_PAGE,
     keymap::{Action, Code, Context, Key},
     menu::{Menu, Subject},
     new_conversation::{NewConversation, Next},
@@ -57,6 +58,9 @@ impl Dialog {
             },
             Self::Ask(_) => &[C::Ask, C::Dialog, C::Everywhere],
             Self::Members(_) => &[C::Members, C::Dialog, C::Everywhere],
+            Self::Help(_) | Self::Readers(_) | Self::Pins(_) | Self::SignIns(_) => {
+                &[C::Panel, C::Dialog, C::Everywhere]
+            }
             _ => &[C::Dialog, C::Everywhere],
         }
     }
@@ -93,6 +97,10 @@ impl App {
             Some(Action::Down) => 1,
             Some(Action::PageUp) => -10,
             Some(Action::PageDown) => 10,
+            Some(Action::HalfUp) => -HALF_A_PAGE,
+            Some(Action::HalfDown) => HALF_A_PAGE,
+            Some(Action::First) => isize::MIN,
+            Some(Action::Last) => isize::MAX,
             _ => 0,
         };
         match &mut self.dialog {

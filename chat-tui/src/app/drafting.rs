@@ -1,8 +1,10 @@
 //! Writing: what keys do to the draft.
 
-use chat_core::model::{ConversationKind, Role};
+use chat_core::model::{ConversationId, ConversationKind, Role};
 
-use super::{App, Pane, chat::Editing, composer::Motion, keymap::Action, mention::Completion};
+use super::{
+    App, Pane, chat::Editing, composer::Motion, keymap::Action, mention::Completion, text::Plain,
+};
 use crate::{deed::Deed, effect::Effect};
 
 impl App {
@@ -83,6 +85,14 @@ impl App {
             Action::Send if chat.editing.is_some() => self.finish_editing(effects),
             Action::Send => self.send(effects),
             Action::Newline => self.write("\n", effects),
+            Action::Undo if chat.composer.undo() => self.draft_changed(effects),
+            Action::Undo => self.tell("nothing to undo"),
+            Action::Redo if chat.composer.redo() => self.draft_changed(effects),
+            Action::Redo => self.tell("nothing to do again"),
+            Action::Editor => {
+                let draft = chat.composer.text().to_owned();
+                effects.push(Effect::Editor(chat.id, draft));
+            }
             Action::Yank => {
                 let killed = self.killed.clone();
                 self.write(&killed, effects);
@@ -108,12 +118,47 @@ impl App {
                 }
                 self.draft_changed(effects);
             }
-            Action::Back if chat.editing.is_some() => {
+            Action::Back | Action::ToMessages if chat.editing.is_some() => {
                 chat.stop_editing();
                 self.tell("not changed");
             }
             Action::Back if chat.reply_to.take().is_none() => self.go_to_list(),
+            Action::ToMessages if chat.reply_to.take().is_none() => {
+                chat.select_by(0);
+                match chat.selected {
+                    Some(_) => self.pane = Pane::Messages,
+                    None => self.go_to_list(),
+                }
+            }
             _ => {}
+        }
+    }
+
+    /// What became of the draft in the user's editor; whatever went wrong, the draft is still there.
+    pub(super) fn edited(
+        &mut self,
+        id: ConversationId,
+        text: Result<String, Plain>,
+        effects: &mut Vec<Effect>,
+    ) {
+        match text {
+            Ok(text) => {
+                let Some(chat) = self.chats.get_mut(&id) else {
+                    return;
+                };
+                let text = text.trim_end_matches(['\n', '\r']);
+                if chat.composer.text() == text {
+                    return;
+                }
+                chat.composer.replace(text);
+                if chat.composer.text().len() < text.len() {
+                    self.tell_error("the draft is full: the end of your text is left out");
+                }
+                if self.open == Some(id) {
+                    self.draft_changed(effects);
+                }
+            }
+            Err(why) => self.tell_error(why.as_str()),
         }
     }
 

@@ -9,7 +9,7 @@ use super::{
     ask::{Prompt, Question, Wanted},
     chat::{Belonging, role_name},
     conversations::Item,
-    keymap::Action,
+    keymap::{Action, Context},
     menu::{Menu, Subject},
     new_conversation::NewConversation,
     panels::{Loading, Members, Pins},
@@ -331,7 +331,10 @@ impl App {
                 self.tell_error("only owners give roles");
             }
             Action::ChangeRole => self.open_roles(conversation, member, &name),
-            _ if Some(member.id) == self.me => self.tell("to go yourself, press l"),
+            _ if Some(member.id) == self.me => {
+                let key = self.keymap.name_of(Context::Members, Action::Leave);
+                self.tell(&format!("to go yourself, press {key}"));
+            }
             _ if role < over => {
                 let text = format!("only {}s can remove {name}", bare(over));
                 self.tell_error(&text);

@@ -4,7 +4,7 @@ use super::{
     App, Dialog, Pane, Screen,
     ask::Question,
     chat::{More, Scroll},
-    keymap::{Action, Code, Key, lookup},
+    keymap::{Action, Code, Context, Key, Preset},
     new_conversation::NewConversation,
     search::Search,
     switcher::Switcher,
@@ -12,12 +12,15 @@ use super::{
 };
 use crate::{effect::Effect, event::Anchor};
 
+/// So many places count as half a page where one place is not one row.
+pub(super) const HALF_A_PAGE: isize = 8;
+
 impl App {
     pub(super) fn key(&mut self, key: Key, effects: &mut Vec<Effect>) {
         self.notice = None;
         self.somebody_is_here(effects);
         let quit_asked = std::mem::take(&mut self.quit_asked);
-        let action = lookup(self.contexts(), key);
+        let action = self.keymap.lookup(self.contexts(), key);
         match action {
             Some(Action::Quit) => effects.push(Effect::Quit),
             Some(Action::Redraw) => effects.push(Effect::Redraw),
@@ -79,14 +82,15 @@ impl App {
         self.completion = None;
         let draft = self
             .chat_mut()
-            .map_or_else(String::new, |chat| chat.composer.take());
+            .map_or_else(String::new, |chat| chat.composer.clear());
         if draft.is_empty() || !matches!(self.screen, Screen::Main) {
             self.quit_asked = true;
-            self.tell("press ^C again to quit");
+            let key = self.keymap.name_of(Context::Everywhere, Action::Interrupt);
+            self.tell(&format!("press {key} again to quit"));
         } else {
             self.killed = draft;
             self.stop_typing(effects);
-            self.tell("draft cleared · ^Y brings it back");
+            self.tell_with_yank("draft cleared · {} brings it back");
         }
     }
 
@@ -129,7 +133,9 @@ impl App {
     /// A key that is bound to nothing writes, if it is a letter.
     fn type_key(&mut self, key: Key, effects: &mut Vec<Effect>) {
         let Code::Char(letter) = key.code else { return };
-        if key.ctrl || key.alt || self.pane == Pane::Messages {
+        // Where letters are commands, one that is none does not begin a message.
+        let in_list = self.pane == Pane::List && self.keymap.preset() == Preset::Vim;
+        if key.ctrl || key.alt || self.pane == Pane::Messages || in_list {
             return;
         }
         self.write(letter.encode_utf8(&mut [0; 4]), effects);
@@ -241,6 +247,8 @@ impl App {
             Action::Down => self.list.move_selection(1),
             Action::First => self.list.move_selection(-all),
             Action::Last => self.list.move_selection(all),
+            Action::HalfUp => self.list.move_selection(-HALF_A_PAGE),
+            Action::HalfDown => self.list.move_selection(HALF_A_PAGE),
             Action::Enter => self.open_selected(effects),
             Action::Back => self.leave_list(effects),
             _ => {}

@@ -6,7 +6,8 @@ use super::{
     App, Dialog, Pane,
     ask::Question,
     chat::{Chat, More, ReplyTo},
-    keymap::Action,
+    input::HALF_A_PAGE,
+    keymap::{Action, Preset},
     menu::{Menu, Subject},
     panels::Readers,
     reactions::Picker,
@@ -42,6 +43,7 @@ impl Chat {
 
 impl App {
     pub(super) fn act_on_message(&mut self, action: Action, effects: &mut Vec<Effect>) {
+        let letters_command = self.keymap.preset() == Preset::Vim;
         let Some(chat) = self.chat_mut() else {
             self.pane = Pane::List;
             return;
@@ -51,7 +53,16 @@ impl App {
             Action::Up => chat.select_by(-1),
             Action::Down => chat.select_by(1),
             Action::Back => chat.unselect(),
+            Action::Newer => chat.select_within(1),
+            Action::HalfUp => chat.select_within(-HALF_A_PAGE),
+            Action::HalfDown => chat.select_within(HALF_A_PAGE),
+            Action::First => chat.select_within(isize::MIN),
+            Action::Last if letters_command => {
+                chat.go_live();
+                chat.select_by(0);
+            }
             Action::Last => return self.go_to_latest(),
+            Action::ToList => return self.go_to_list(),
             Action::Menu => return self.open_message_menu(),
             Action::Unfold => {
                 if let Some(selected) = chat.selected
@@ -193,7 +204,7 @@ impl App {
                 .set(&format!("{}{gap}{draft}", pending.draft.body));
         } else {
             self.killed = pending.draft.body;
-            self.tell("discarded · ^Y brings it back");
+            self.tell_with_yank("discarded · {} brings it back");
         }
     }
 
@@ -210,7 +221,7 @@ impl App {
         let text = text.as_str().to_owned();
         self.killed.clone_from(&text);
         effects.push(Effect::Copy(text));
-        self.tell("copied · ^Y puts it into the draft");
+        self.tell_with_yank("copied · {} puts it into the draft");
     }
 
     /// Puts an emoji on a message, or takes it away if it is mine already.

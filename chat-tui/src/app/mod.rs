@@ -15,6 +15,7 @@ mod live;
 pub mod mention;
 pub mod menu;
 mod message;
+mod nearest;
 pub mod new_conversation;
 mod opening;
 mod outcome;
@@ -31,6 +32,7 @@ pub mod sign_in;
 pub mod switcher;
 pub mod text;
 pub mod timeline;
+mod undo;
 pub mod wrap;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -44,7 +46,7 @@ pub(crate) use self::fault::problem_words;
 use self::{
     chat::Chat,
     conversations::ConversationList,
-    keymap::Context,
+    keymap::{Action, Context, Keymap, Rebinding},
     link::LinkState,
     mention::Completion,
     own::Own,
@@ -115,6 +117,8 @@ pub struct Start {
     pub preferences: Preferences,
     /// What an earlier run left on disk.
     pub kept: Kept,
+    /// What the user bound keys to.
+    pub rebindings: Vec<Rebinding>,
     /// The time zone of the user.
     pub zone: TimeZone,
     /// Something that no other run of the client has: names of messages are made from it.
@@ -156,6 +160,8 @@ pub struct App {
     pub completion: Option<Completion>,
     /// What concerns me.
     pub own: Own,
+    /// Which key does what.
+    pub keymap: Keymap,
     /// Whom I have blocked.
     pub blocked: HashSet<UserId>,
     /// A line for the user.
@@ -214,6 +220,7 @@ impl App {
             dialog: None,
             completion: None,
             own: Own::new(start.preferences, start.now),
+            keymap: Keymap::new(start.preferences.keys, start.rebindings),
             blocked: HashSet::new(),
             notice: None,
             max_body_chars: MAX_BODY_CHARS,
@@ -345,6 +352,7 @@ impl App {
                 self.seen = seen;
                 return self.take_in_seen(&seen);
             }
+            Event::Edited(id, text) => self.edited(id, text, effects),
             Event::Live(event) => return self.live(event, effects),
             Event::SignedIn(outcome) => self.signed_in(outcome, effects),
             Event::Remembered(kept) => {
@@ -466,6 +474,12 @@ impl App {
             text: Plain::line(text),
             is_error: true,
         });
+    }
+
+    /// Says something in which `{}` is the key that brings text back.
+    fn tell_with_yank(&mut self, text: &str) {
+        let key = self.keymap.name_of(Context::Composer, Action::Yank);
+        self.tell(&text.replace("{}", &key));
     }
 
     /// A name for a message that no other message has.

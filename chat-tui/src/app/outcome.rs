@@ -10,6 +10,7 @@ use chat_core::{
 
 use super::{
     App, Dialog, fault,
+    keymap::{Action, Context},
     panels::{Loading, Place},
     search::Hit,
 };
@@ -62,6 +63,11 @@ impl App {
         }
         match (&mut self.dialog, deed) {
             (Some(Dialog::NewConversation(dialog)), Deed::Add(..)) => dialog.failed(error),
+            (_, Deed::Edit { .. }) => {
+                let key = self.keymap.name_of(Context::Composer, Action::Yank);
+                let (undone, why) = (deed.undone(), fault::words(error));
+                self.tell_error(&format!("{undone} ({key} has your text): {why}"));
+            }
             _ => self.tell_error(&format!("{}: {}", deed.undone(), fault::words(error))),
         }
     }

@@ -8,7 +8,7 @@ use chat_core::{
 use super::{
     App, Dialog, Screen,
     ask::{Prompt, Question, Wanted},
-    keymap::Action,
+    keymap::{Action, Preset},
     menu::{Menu, Subject},
     panels::SignIns,
 };
@@ -144,6 +144,14 @@ impl App {
                 told("others see when you type", settings.map(|s| s.typing)),
             ),
             (Action::IdleAfter, idle),
+            (
+                Action::Keys,
+                format!("keys: {}", own.preferences.keys.name()),
+            ),
+            (
+                Action::Mouse,
+                told("the mouse is for this client", Some(own.preferences.mouse)),
+            ),
             (Action::RenameMe, "your name".to_owned()),
             (Action::SignIns, "where you are signed in".to_owned()),
             (Action::SignOut, "sign out here".to_owned()),
@@ -183,12 +191,18 @@ impl App {
                 let at = IDLE_CHOICES.iter().position(|minutes| *minutes == now);
                 let next = at.map_or(1, |at| (at + 1) % IDLE_CHOICES.len());
                 self.own.preferences.idle_after_minutes = IDLE_CHOICES[next];
-                effects.push(Effect::Keep(self.own.preferences));
-                self.dialog = Some(Dialog::Menu(self.own_menu()));
-                if let Some(Dialog::Menu(menu)) = &mut self.dialog {
-                    let place = menu.items.iter().position(|(a, _)| *a == Action::IdleAfter);
-                    menu.selected = place.unwrap_or(0);
-                }
+                self.keep_preferences(action, effects);
+            }
+            Action::Keys => {
+                let preset = self.keymap.preset().next();
+                self.use_keys(preset);
+                self.keep_preferences(action, effects);
+            }
+            Action::Mouse => {
+                let mouse = !self.own.preferences.mouse;
+                self.own.preferences.mouse = mouse;
+                effects.push(Effect::Mouse(mouse));
+                self.keep_preferences(action, effects);
             }
             Action::RenameMe => {
                 let name = self.me.map_or("", |me| self.people.name(me));
@@ -201,6 +215,20 @@ impl App {
             Action::SignOut => self.dialog = Some(Dialog::Ask(Question::sign_out())),
             _ => {}
         }
+    }
+
+    pub(super) fn use_keys(&mut self, preset: Preset) {
+        self.keymap = self.keymap.with_preset(preset);
+        self.own.preferences.keys = preset;
+    }
+
+    /// Keeps a changed preference, and shows it in the menu in which it was changed.
+    fn keep_preferences(&mut self, changed: Action, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Keep(self.own.preferences));
+        let mut menu = self.own_menu();
+        let place = menu.items.iter().position(|(action, _)| *action == changed);
+        menu.selected = place.unwrap_or(0);
+        self.dialog = Some(Dialog::Menu(menu));
     }
 
     /// Asks whether to sign out at the selected place.

@@ -4,7 +4,7 @@ use chat_core::model::{ClientId, ConversationId, Draft, Timestamp};
 
 use super::{
     App, Screen,
-    keymap::{Action, lookup},
+    keymap::Action,
     text::Plain,
     timeline::{ItemId, Pending, Sending},
 };
@@ -62,7 +62,7 @@ impl App {
     pub(super) fn hold_back(&mut self, event: Event) -> Option<Event> {
         let waits = match &event {
             Event::Key(key) => {
-                let action = lookup(self.contexts(), *key);
+                let action = self.keymap.lookup(self.contexts(), *key);
                 !matches!(action, Some(Action::Quit | Action::Interrupt))
             }
             Event::Paste(_) => true,

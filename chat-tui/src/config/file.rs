@@ -10,6 +10,7 @@ use etcetera::base_strategy::{BaseStrategy, Xdg};
 use serde::Deserialize;
 
 use super::CredentialStore;
+use crate::app::keymap::Preset;
 
 /// What `config.toml` says; what is not in it is as in [`Config::DEFAULT`].
 ///
@@ -21,6 +22,10 @@ pub struct Config {
     pub idle_after_minutes: u32,
     /// Where the sign-in is kept.
     pub credential_store: CredentialStore,
+    /// The set of keys; single ones are bound in `keys.toml`.
+    pub keys: Preset,
+    /// The mouse is for this client; without, it is for the terminal.
+    pub mouse: bool,
 }
 
 impl Default for Config {
@@ -28,6 +33,8 @@ impl Default for Config {
         Self {
             idle_after_minutes: 5,
             credential_store: CredentialStore::default(),
+            keys: Preset::Plain,
+            mouse: true,
         }
     }
 }

@@ -4,12 +4,14 @@ mod credentials;
 mod file;
 mod files;
 mod keyring;
+mod keys;
 mod log;
 mod preferences;
 mod profile;
 
 pub use credentials::{CredentialStore, Credentials};
 pub use file::Config;
+pub use keys::rebindings;
 pub use log::Log;
 pub use preferences::Preferences;
 pub use profile::Profile;

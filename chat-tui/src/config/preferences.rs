@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::Config;
+use crate::app::keymap::Preset;
 
 /// How the user wants this client to be: as `config.toml` says, unless it was changed in the client since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +13,10 @@ use super::Config;
 pub struct Preferences {
     /// After so many minutes without a key others see that nobody sits here; 0 is never.
     pub idle_after_minutes: u32,
+    /// The set of keys.
+    pub keys: Preset,
+    /// The mouse is for this client; without, it is for the terminal.
+    pub mouse: bool,
 }
 
 impl Default for Preferences {
@@ -24,6 +29,8 @@ impl From<&Config> for Preferences {
     fn from(config: &Config) -> Self {
         Self {
             idle_after_minutes: config.idle_after_minutes,
+            keys: config.keys,
+            mouse: config.mouse,
         }
     }
 }

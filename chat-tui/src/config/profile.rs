@@ -205,6 +205,7 @@ mod tests {
         assert_eq!(profile.preferences().idle_after_minutes, 5);
         let later = Preferences {
             idle_after_minutes: 15,
+            ..Preferences::default()
         };
         profile.set_preferences(later).unwrap();
         drop(profile);

@@ -12,7 +12,9 @@ use super::{Pen, cells, put};
 use crate::app::{
     Pane,
     chat::Chat,
+    composer::Motion,
     conversations::Item,
+    keymap::{Action, Context},
     text::{fit, width},
     timeline::excerpt,
 };
@@ -71,11 +73,12 @@ impl Pen<'_> {
 
     fn no_chat(&self, area: Rect, buffer: &mut Buffer) {
         let text = if self.app.list.is_empty() {
-            "^T starts a conversation"
+            let key = self.key_name(Action::NewConversation);
+            format!("{key} starts a conversation")
         } else {
-            "↑ ↓ and Enter open a conversation"
+            "↑ ↓ and Enter open a conversation".to_owned()
         };
-        let x = usize::from(area.width).saturating_sub(width(text)) / 2;
+        let x = usize::from(area.width).saturating_sub(width(&text)) / 2;
         let line = Line::styled(text, self.theme.dim());
         put(buffer, area, cells(x), area.height / 2, &line);
     }
@@ -179,13 +182,16 @@ impl Pen<'_> {
             .live_seq()
             .map_or(0, |last| last.saturating_sub(chat.marked));
         let key = if chat.composer.is_empty() {
-            "End"
+            self.app
+                .keymap
+                .key_for(Context::Composer, Action::Move(Motion::End))
         } else {
-            "^End"
+            self.app.keymap.key_for(Context::Main, Action::Latest)
         };
+        let key = key.map_or(String::new(), |key| format!("{key} "));
         match below {
-            0 => format!("{key} ↓ newest"),
-            n => format!("{key} ↓ {n} new"),
+            0 => format!("{key}↓ newest"),
+            n => format!("{key}↓ {n} new"),
         }
     }
 
@@ -194,7 +200,11 @@ impl Pen<'_> {
         let above = |text: &str| Line::styled(fit(text, room).into_owned(), self.theme.dim());
         if let Some(editing) = &chat.editing {
             let was = excerpt(&editing.was);
-            let line = above(&format!("✎ changing: {was} · Esc gives up"));
+            let keymap = &self.app.keymap;
+            let back = keymap.key_for(Context::Composer, Action::Back);
+            let back = back.or(keymap.key_for(Context::Composer, Action::ToMessages));
+            let gives_up = back.map_or(String::new(), |key| format!(" · {key} gives up"));
+            let line = above(&format!("✎ changing: {was}{gives_up}"));
             return put(buffer, area, PROMPT, y, &line);
         }
         let Some(reply) = &chat.reply_to else { return };

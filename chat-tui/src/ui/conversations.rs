@@ -12,6 +12,7 @@ use super::{Pen, cells, paint, put, time};
 use crate::app::{
     Pane,
     conversations::Item,
+    keymap::Action,
     text::{fit, width},
 };
 
@@ -27,10 +28,14 @@ impl Pen<'_> {
             list.archived()
         };
         if list.is_empty() {
-            let lines: &[&str] = if list.loaded() {
-                &["No conversations yet.", "^T starts one."]
+            let lines = if list.loaded() {
+                let starts = self.key_name(Action::NewConversation);
+                vec![
+                    "No conversations yet.".to_owned(),
+                    format!("{starts} starts one."),
+                ]
             } else {
-                &["Loading…"]
+                vec!["Loading…".to_owned()]
             };
             for (y, line) in lines.iter().enumerate() {
                 let line = Line::styled(format!("  {line}"), self.theme.dim());
@@ -38,7 +43,10 @@ impl Pen<'_> {
             }
         }
         let area = if archived > 0 && area.height > 4 {
-            let text = format!("   {archived} archived · ^R shows");
+            let text = format!(
+                "   {archived} archived · {} shows",
+                self.key_name(Action::Archived)
+            );
             let text = fit(&text, usize::from(area.width)).into_owned();
             put(
                 buffer,

@@ -7,7 +7,7 @@ use ratatui::{
 };
 
 use super::{Pen, cells, put};
-use crate::app::{keymap::BINDINGS, text::width};
+use crate::app::text::width;
 
 impl Pen<'_> {
     pub(super) fn help(&mut self, line: usize, area: Rect, buffer: &mut Buffer) {
@@ -24,7 +24,8 @@ impl Pen<'_> {
     fn help_lines(&self, columns: u16) -> Vec<Line<'static>> {
         let mut lines = Vec::new();
         let mut context = None;
-        for binding in BINDINGS {
+        let bindings = self.app.keymap.bindings().iter();
+        for binding in bindings.filter(|binding| !binding.keys.is_empty()) {
             if context != Some(binding.context) {
                 if context.is_some() {
                     lines.push(Line::default());

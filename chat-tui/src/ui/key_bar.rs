@@ -10,7 +10,7 @@ use super::{Pen, put};
 use crate::app::{
     Dialog, Pane, Screen,
     composer::Motion,
-    keymap::{Action, Context, key_for},
+    keymap::{Action, Context},
     sign_in::SignIn as Form,
     text::{fit, width},
     timeline::{ItemId, Sending},
@@ -37,7 +37,7 @@ impl Pen<'_> {
         let mut spans = Vec::new();
         let mut used = 1;
         for (context, action, label) in self.hints() {
-            let Some(key) = key_for(context, action) else {
+            let Some(key) = self.app.keymap.key_for(context, action) else {
                 continue;
             };
             let key = key.to_string();

@@ -9,7 +9,7 @@ use ratatui::{
 use super::{Pen, cells, paint, put};
 use crate::app::{
     ask::{Prompt, Question},
-    keymap::key_for,
+    keymap::{Action, Context},
     menu::Menu,
     text::{fit, width},
     wrap::wrap,
@@ -20,7 +20,9 @@ const WIDEST: usize = 60;
 impl Pen<'_> {
     pub(super) fn menu(&mut self, menu: &Menu, area: Rect, buffer: &mut Buffer) {
         let widest = menu.items.iter().map(|(_, text)| width(text)).max();
-        let key = |action| key_for(menu.context(), action).map_or(String::new(), |k| k.to_string());
+        let keymap = &self.app.keymap;
+        let key = |action| keymap.key_for(menu.context(), action);
+        let key = |action| key(action).map_or(String::new(), |key| key.to_string());
         let keys = menu.items.iter().map(|(action, _)| width(&key(*action)));
         let keys = keys.max().unwrap_or(1);
         let columns = (widest.unwrap_or(0) + keys + 6).max(width(menu.title.as_str()) + 8);
@@ -54,10 +56,12 @@ impl Pen<'_> {
         for (y, row) in rows.iter().enumerate() {
             put(buffer, inner, 0, cells(y), &Line::raw(&text[row.clone()]));
         }
+        let key = |action| self.app.keymap.key_for(Context::Ask, action);
+        let key = |action| key(action).map_or(String::new(), |key| key.to_string());
         let answers = Line::from(vec![
-            Span::styled("y", self.theme.accent()),
+            Span::styled(key(Action::Yes), self.theme.accent()),
             Span::styled(" yes   ", self.theme.dim()),
-            Span::styled("n", self.theme.accent()),
+            Span::styled(key(Action::No), self.theme.accent()),
             Span::styled(" no", self.theme.dim()),
         ]);
         put(buffer, inner, 0, inner.height.saturating_sub(1), &answers);

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::app::{
     chat::{More, Receipt, role_name},
+    keymap::Action,
     mention::{Called, called},
     text::{Plain, fit, width},
     timeline::{ItemId, Line as Entry, Pending, Said, Sending, What, excerpt},
@@ -111,7 +112,8 @@ impl Walk<'_, '_> {
                 self.centered("what was said before you joined is not shown to you", dim)
             }
             More::Failed(why) => {
-                let text = format!("older messages did not come: {why} · PgUp tries again");
+                let again = self.pen.key_name(Action::PageUp);
+                let text = format!("older messages did not come: {why} · {again} tries again");
                 self.centered(&text, self.pen.theme.bad())
             }
             More::Idle | More::Loading => self.centered("loading older messages…", dim),

@@ -32,6 +32,7 @@ pub use self::{layout_cache::LayoutCache, theme::Theme};
 use crate::{
     app::{
         App, Dialog, Pane, Screen,
+        keymap::{Action, Context},
         text::{self, fit},
     },
     event::Seen,
@@ -206,6 +207,11 @@ impl Pen<'_> {
         if focused {
             self.place_cursor(area, column, y);
         }
+    }
+
+    /// The key of what can be done wherever conversations are on the screen.
+    fn key_name(&self, action: Action) -> String {
+        self.app.keymap.name_of(Context::Main, action)
     }
 
     fn place_cursor(&mut self, area: Rect, column: usize, row: u16) {

@@ -10,6 +10,7 @@ use ratatui::{
 use super::{Pen, cells, put};
 use crate::app::{
     Screen,
+    keymap::{Action, Context},
     link::{LinkState, seconds_until},
     text::{fit, width},
 };
@@ -66,7 +67,12 @@ impl Pen<'_> {
             _ => {
                 let gap = if reason.is_empty() { "" } else { " · " };
                 let reason = fit(reason, columns.saturating_sub(55));
-                format!("○ offline{gap}{reason} — retry in {seconds} s (F5 now)")
+                let now = self
+                    .app
+                    .keymap
+                    .key_for(Context::Everywhere, Action::RetryNow);
+                let now = now.map_or(String::new(), |key| format!(" ({key} now)"));
+                format!("○ offline{gap}{reason} — retry in {seconds} s{now}")
             }
         };
         (text, self.theme.bad())

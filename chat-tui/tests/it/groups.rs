@@ -361,6 +361,7 @@ fn how_long_it_takes_to_be_idle_is_chosen_and_kept() {
     stage.write("a");
     let kept = Preferences {
         idle_after_minutes: 15,
+        ..Preferences::default()
     };
     assert_eq!(stage.asked(), [Effect::Keep(kept)]);
     assert_eq!(stage.rows_with("idle after 15 minutes").len(), 1);

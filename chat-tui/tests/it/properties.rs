@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chat_core::client::Event as LiveEvent;
 use chat_tui::app::{
     composer::{Composer, Motion},
-    keymap::Code,
+    keymap::{Code, Keymap, Preset},
     text::{Plain, fit, shown, width},
     wrap::wrap,
 };
@@ -125,6 +125,36 @@ proptest! {
     }
 
     #[test]
+    fn whatever_was_done_to_a_draft_can_be_undone_to_the_beginning_and_done_again(
+        before in text(), steps in prop::collection::vec((0..9_u8, text()), 1..30),
+    ) {
+        let mut composer = Composer::default();
+        composer.set(&before);
+        let before = composer.text().to_owned();
+        for (step, text) in steps {
+            match step {
+                0 | 1 => text.graphemes(true).for_each(|letter| composer.insert(letter)),
+                2 => composer.insert(&text),
+                3 => composer.go(Motion::WordLeft),
+                4 => drop(composer.delete(Motion::Left)),
+                5 => drop(composer.delete(Motion::WordRight)),
+                6 => drop(composer.undo()),
+                7 => composer.replace(&text),
+                _ => drop(composer.redo()),
+            }
+        }
+        while composer.redo() {}
+        let after = composer.text().to_owned();
+        while composer.undo() {
+            let (text, at) = (composer.text(), composer.cursor());
+            prop_assert!(at == text.len() || text.grapheme_indices(true).any(|(start, _)| start == at));
+        }
+        prop_assert_eq!(composer.text(), before);
+        while composer.redo() {}
+        prop_assert_eq!(composer.text(), after);
+    }
+
+    #[test]
     fn each_message_is_shown_once_however_acks_and_entries_are_shuffled(
         order in Just((0..6_usize).flat_map(|n| [(n, true), (n, false)]).collect::<Vec<_>>()).prop_shuffle(),
         repeats in prop::collection::vec(0..12_usize, 0..6),
@@ -160,11 +190,13 @@ proptest! {
 
     #[test]
     fn no_size_and_no_key_makes_it_fall_over(
+        preset in prop::sample::select(vec![Preset::Plain, Preset::Vim, Preset::Emacs]),
         sizes in prop::collection::vec((0..90_u16, 0..30_u16), 1..6),
         keys in prop::collection::vec(0..14_u8, 0..20),
         body in text(),
     ) {
         let mut stage = Stage::with(80, 24, vec![direct(ANA, &format!("A{body}"), 3, 2, 0)]);
+        stage.app.keymap = Keymap::new(preset, Vec::new());
         stage.key(Code::Enter);
         stage.entries((1..=3).map(|seq| entry(ANA, seq, ANA, &body, 0)));
         let mut keys = keys.into_iter();

@@ -58,6 +58,7 @@ impl Stage {
             resume,
             preferences: Preferences::default(),
             kept,
+            rebindings: Vec::new(),
             zone: TimeZone::UTC,
             seed: Uuid::from_u128(0x4000_8000_0000_0000_0000),
             now: at(0),

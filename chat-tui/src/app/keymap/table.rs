@@ -1,33 +1,37 @@
-//! The table of keys, in the order of the help.
+//! All that can be bound, with its keys in the plain preset, in the order of the help.
 
 use chat_core::model::{Availability, Role};
 
-use super::{Action, Binding, Code, Context, Key};
+use super::{Action, Code, Context, Key};
 use crate::app::composer::Motion;
 
-const fn c(letter: char) -> Key {
+/// A row of the table.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    pub(super) context: Context,
+    pub(super) keys: &'static [Key],
+    pub(super) action: Action,
+    pub(super) help: &'static str,
+}
+
+pub(super) const fn c(letter: char) -> Key {
     Key::ctrl(Code::Char(letter))
 }
 
-const fn a(letter: char) -> Key {
+pub(super) const fn a(letter: char) -> Key {
     Key::alt(Code::Char(letter))
 }
 
-const fn l(letter: char) -> Key {
+pub(super) const fn l(letter: char) -> Key {
     Key::plain(Code::Char(letter))
 }
 
-const fn k(code: Code) -> Key {
+pub(super) const fn k(code: Code) -> Key {
     Key::plain(code)
 }
 
-const fn bind(
-    context: Context,
-    keys: &'static [Key],
-    action: Action,
-    help: &'static str,
-) -> Binding {
-    Binding {
+const fn bind(context: Context, keys: &'static [Key], action: Action, help: &'static str) -> Row {
+    Row {
         context,
         keys,
         action,
@@ -35,15 +39,21 @@ const fn bind(
     }
 }
 
-/// All bindings, in the order of the help.
-pub const BINDINGS: &[Binding] = &{
+/// The table. What has no key here can be given one in `keys.toml`, and is a command in any case where it can be one.
+pub(super) const TABLE: &[Row] = &{
     use Action as A;
     use Context::{
         Ask, Completion, Composer, Conversation, Dialog, Everywhere, List, Main, Members, Messages,
-        Own, Roles, SignIn,
+        Own, Panel, Roles, SignIn,
     };
     [
-        bind(Main, &[c('k')], A::Switcher, "go to a conversation by name"),
+        bind(
+            Main,
+            &[c('k')],
+            A::Switcher,
+            "go to a conversation, a person or a command",
+        ),
+        bind(Main, &[k(Code::F(10))], A::Commands, "all commands"),
         bind(Main, &[c('t')], A::NewConversation, "start a conversation"),
         bind(Main, &[c('f'), k(Code::F(3))], A::Search, "search"),
         bind(
@@ -107,6 +117,14 @@ pub const BINDINGS: &[Binding] = &{
             A::Newline,
             "new line",
         ),
+        bind(Composer, &[c('_'), a('z')], A::Undo, "undo"),
+        bind(Composer, &[c(']'), a('_')], A::Redo, "redo"),
+        bind(
+            Composer,
+            &[c('v'), a('e')],
+            A::Editor,
+            "write in your $EDITOR",
+        ),
         bind(
             Composer,
             &[k(Code::Up)],
@@ -130,13 +148,13 @@ pub const BINDINGS: &[Binding] = &{
         ),
         bind(
             Composer,
-            &[c('a'), k(Code::Home)],
+            &[k(Code::Home), c('a')],
             A::Move(Motion::Home),
             "start of line; empty draft: first unread",
         ),
         bind(
             Composer,
-            &[c('e'), k(Code::End)],
+            &[k(Code::End), c('e')],
             A::Move(Motion::End),
             "end of line; empty draft: newest message",
         ),
@@ -170,12 +188,24 @@ pub const BINDINGS: &[Binding] = &{
             A::Delete(Motion::Home),
             "delete to start of line",
         ),
+        bind(
+            Composer,
+            &[],
+            A::Delete(Motion::End),
+            "delete to end of line",
+        ),
         bind(Composer, &[c('y')], A::Yank, "bring back what was cleared"),
         bind(
             Composer,
             &[k(Code::Esc)],
             A::Back,
             "drop the reply or the edit, or go to the list",
+        ),
+        bind(
+            Composer,
+            &[],
+            A::ToMessages,
+            "drop the reply or the edit, or select a message",
         ),
         bind(
             Completion,
@@ -190,10 +220,16 @@ pub const BINDINGS: &[Binding] = &{
         bind(List, &[k(Code::Down), l('j')], A::Down, "down"),
         bind(List, &[k(Code::Home)], A::First, "first"),
         bind(List, &[k(Code::End)], A::Last, "last"),
+        bind(List, &[], A::HalfUp, "half a page up"),
+        bind(List, &[], A::HalfDown, "half a page down"),
         bind(List, &[k(Code::Enter), k(Code::Right)], A::Enter, "open"),
         bind(List, &[k(Code::Esc)], A::Back, "back to the conversation"),
         bind(Messages, &[k(Code::Up), l('k')], A::Up, "older"),
         bind(Messages, &[k(Code::Down), l('j')], A::Down, "newer"),
+        bind(Messages, &[], A::Newer, "newer, and no further"),
+        bind(Messages, &[], A::HalfUp, "half a page up"),
+        bind(Messages, &[], A::HalfDown, "half a page down"),
+        bind(Messages, &[], A::First, "to the oldest message here"),
         bind(
             Messages,
             &[k(Code::Enter)],
@@ -218,6 +254,9 @@ pub const BINDINGS: &[Binding] = &{
             "pin, or take the pin away",
         ),
         bind(Messages, &[l('c'), l('y')], A::Copy, "copy the text"),
+        bind(Messages, &[l('o')], A::OpenLink, "open a link in it"),
+        bind(Messages, &[l('i')], A::Details, "when, by whom, its name"),
+        bind(Messages, &[l('s')], A::Sender, "who said it"),
         bind(Messages, &[l('w')], A::Readers, "who has read it"),
         bind(Messages, &[l('u')], A::MarkUnread, "mark unread from here"),
         bind(
@@ -234,6 +273,7 @@ pub const BINDINGS: &[Binding] = &{
         ),
         bind(Messages, &[k(Code::End)], A::Last, "to the newest message"),
         bind(Messages, &[k(Code::Esc)], A::Back, "back to writing"),
+        bind(Messages, &[], A::ToList, "to the list"),
         bind(Dialog, &[k(Code::Up), c('p')], A::Up, "up"),
         bind(Dialog, &[k(Code::Down), c('n')], A::Down, "down"),
         bind(Dialog, &[k(Code::PageUp)], A::PageUp, "scroll back"),
@@ -273,6 +313,19 @@ pub const BINDINGS: &[Binding] = &{
             A::Delete(Motion::WordLeft),
             "delete word",
         ),
+        bind(Panel, &[l('k')], A::Up, "up"),
+        bind(Panel, &[l('j')], A::Down, "down"),
+        bind(Panel, &[], A::HalfUp, "half a page up"),
+        bind(Panel, &[], A::HalfDown, "half a page down"),
+        bind(Panel, &[], A::First, "to the top"),
+        bind(Panel, &[], A::Last, "to the bottom"),
+        bind(Panel, &[l('w')], A::Write, "write to this person"),
+        bind(
+            Panel,
+            &[l('b')],
+            A::Block,
+            "block this person, or no longer",
+        ),
         bind(
             Conversation,
             &[l('p')],
@@ -309,6 +362,7 @@ pub const BINDINGS: &[Binding] = &{
             "what newcomers see of before",
         ),
         bind(Conversation, &[l('b')], A::Block, "block, or no longer"),
+        bind(Conversation, &[l('o')], A::Profile, "about this person"),
         bind(Conversation, &[l('l')], A::Leave, "leave"),
         bind(
             Conversation,
@@ -317,6 +371,7 @@ pub const BINDINGS: &[Binding] = &{
             "delete for everyone",
         ),
         bind(Members, &[l('a')], A::Add, "add people"),
+        bind(Members, &[l('i')], A::Profile, "about this person"),
         bind(Members, &[l('r')], A::ChangeRole, "give another role"),
         bind(Members, &[l('k')], A::Remove, "remove"),
         bind(Members, &[l('b')], A::Ban, "ban, or lift the ban"),
@@ -361,6 +416,13 @@ pub const BINDINGS: &[Binding] = &{
             "tell others when you type, or not",
         ),
         bind(Own, &[l('a')], A::IdleAfter, "when you count as idle"),
+        bind(Own, &[l('k')], A::Keys, "the set of keys"),
+        bind(
+            Own,
+            &[l('m')],
+            A::Mouse,
+            "use the mouse, or leave it to the terminal",
+        ),
         bind(Own, &[l('n')], A::RenameMe, "your name"),
         bind(Own, &[l('s')], A::SignIns, "where you are signed in"),
         bind(Own, &[l('q')], A::SignOut, "sign out here"),
