@@ -6,5 +6,7 @@ mod flows;
 mod groups;
 mod messages;
 mod properties;
+#[cfg(unix)]
+mod pty;
 mod screens;
 mod stage;
