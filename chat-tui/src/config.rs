@@ -47,12 +47,34 @@ impl std::fmt::Debug for Saved {
 pub struct Preferences {
     /// After so many minutes without a key others see that nobody sits here; 0 is never.
     pub idle_after_minutes: u32,
+    /// How it is told that something makes itself heard while nobody looks.
+    pub notify: Notifications,
+}
+
+/// How a terminal is told what makes itself heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Notifications {
+    /// By the best way that the terminal is known to have.
+    #[default]
+    Auto,
+    /// By a noise alone.
+    Bell,
+    /// Shown by iTerm2, `WezTerm`, Ghostty and others.
+    Osc9,
+    /// Shown by foot, urxvt and others.
+    Osc777,
+    /// Shown by kitty.
+    Osc99,
+    /// Not at all.
+    Off,
 }
 
 impl Default for Preferences {
     fn default() -> Self {
         Self {
             idle_after_minutes: 5,
+            notify: Notifications::Auto,
         }
     }
 }
@@ -274,6 +296,7 @@ mod tests {
         assert_eq!(profile.preferences().idle_after_minutes, 5);
         let later = Preferences {
             idle_after_minutes: 15,
+            notify: Notifications::Osc99,
         };
         profile.set_preferences(later).unwrap();
         drop(profile);

@@ -6,7 +6,7 @@ use chat_core::model::{
     Availability, ClientId, ConversationId, Draft, MessageId, Seq, Title, UserId,
 };
 
-use crate::{config::Preferences, deed::Deed};
+use crate::{app::text::Plain, config::Preferences, deed::Deed};
 
 /// One thing to be done outside of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,8 +79,8 @@ pub enum Effect {
     SetPresence(Availability),
     /// Put a text where other programs can paste it.
     Copy(String),
-    /// Make a noise.
-    Bell,
+    /// Make a noise, and tell why.
+    Notify(Notification),
     /// Keep how the user wants this client to be.
     Keep(Preferences),
     /// Who belongs to a conversation.
@@ -105,6 +105,8 @@ pub enum Effect {
     },
     /// Draw every cell anew.
     Redraw,
+    /// Stop until the user comes back, as any program of a shell.
+    Suspend,
     /// End the program.
     Quit,
 }
@@ -118,6 +120,15 @@ pub enum Page {
     Newer,
     /// It is to be shown itself, with this place selected.
     At(Seq),
+}
+
+/// Something that makes itself heard while nobody looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notification {
+    /// Who or where.
+    pub title: Plain,
+    /// What.
+    pub text: Plain,
 }
 
 /// What somebody signs in with.

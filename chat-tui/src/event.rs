@@ -61,6 +61,8 @@ pub enum Event {
     Found(u64, Result<Vec<Profile>, ClientError>),
     /// A conversation that was to be started is there, or is not.
     Started(Result<Box<Row>, ClientError>),
+    /// The client cannot stop, because nobody could let it go on.
+    NotSuspended,
 }
 
 /// What the last drawing showed: what only the layout can know.

@@ -8,8 +8,11 @@ pub mod config;
 pub mod deed;
 pub mod effect;
 pub mod event;
+mod outside;
 mod perform;
 mod run;
+#[cfg_attr(not(unix), path = "no_suspend.rs")]
+mod suspend;
 mod terminal;
 pub mod ui;
 

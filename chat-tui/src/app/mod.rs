@@ -16,6 +16,7 @@ pub mod mention;
 pub mod menu;
 mod message;
 pub mod new_conversation;
+mod notification;
 mod opening;
 mod outcome;
 pub mod own;
@@ -368,6 +369,7 @@ impl App {
                 }
             }
             Event::Started(row) => self.started(row, effects),
+            Event::NotSuspended => self.tell("there is no shell to go back to"),
         }
         true
     }

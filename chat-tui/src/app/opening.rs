@@ -163,12 +163,12 @@ impl App {
                 self.people.learn(peer);
             }
         }
-        let before = self.heard();
+        let before = self.loudness(rows);
         self.follow_cursors(rows);
         self.list.apply(rows, gone, snapshot);
         self.list_changed = true;
-        if !snapshot && !self.focused && self.heard() > before {
-            effects.push(Effect::Bell);
+        if !snapshot {
+            effects.extend(self.notify(&before));
         }
         let last = rows
             .iter()

@@ -5,6 +5,7 @@ mod convergence;
 mod flows;
 mod groups;
 mod messages;
+mod notifications;
 mod properties;
 #[cfg(unix)]
 mod pty;

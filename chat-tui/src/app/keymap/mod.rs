@@ -18,6 +18,7 @@ pub use table::BINDINGS;
 pub enum Action {
     Help,
     Redraw,
+    Suspend,
     RetryNow,
     Interrupt,
     Quit,

@@ -14,7 +14,6 @@ pub(crate) const ENTER: &str = "\r";
 pub(crate) const TAB: &str = "\t";
 pub(crate) const ESC: &str = "\x1b";
 pub(crate) const UP: &str = "\x1b[A";
-pub(crate) const DOWN: &str = "\x1b[B";
 pub(crate) const F2: &str = "\x1bOQ";
 
 /// Ctrl and a letter, as a terminal sends it.

@@ -3,6 +3,10 @@
 mod again;
 mod chatting;
 mod client;
+mod colors;
 mod endings;
+mod hostile;
 mod server;
+mod sizes;
+mod suspending;
 mod terminal;

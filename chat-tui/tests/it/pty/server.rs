@@ -62,14 +62,20 @@ impl Server {
 
     /// Makes an account.
     pub(crate) fn person(&self, username: &str, display_name: &str) -> Person<'_> {
+        self.try_person(username, display_name)
+            .expect("an ordinary name")
+    }
+
+    /// Makes an account with a name that the server may refuse.
+    pub(crate) fn try_person(&self, username: &str, display_name: &str) -> Option<Person<'_>> {
         let client = Client::new(&self.url()).unwrap();
         let registered = client.register(username, PASSWORD, Some(display_name));
-        let id = self.runtime.block_on(registered).unwrap().id;
-        Person {
+        let id = self.runtime.block_on(registered).ok()?.id;
+        Some(Person {
             server: self,
             id,
             client,
-        }
+        })
     }
 
     /// Somebody who has an account.
@@ -110,10 +116,11 @@ impl Person<'_> {
         row.unwrap().conversation.id
     }
 
-    pub(crate) fn group(&self, title: &str, members: Vec<UserId>) -> ConversationId {
-        let title = Title::try_from(title.to_owned()).unwrap();
+    /// Starts a group with a title that may be refused.
+    pub(crate) fn try_group(&self, title: &str, members: Vec<UserId>) -> Option<ConversationId> {
+        let title = Title::try_from(title.to_owned()).ok()?;
         let group = self.client.create_group(NewGroup::new(title, members));
-        self.server.runtime.block_on(group).unwrap().conversation.id
+        Some(self.server.runtime.block_on(group).ok()?.conversation.id)
     }
 
     pub(crate) fn says(&self, conversation: ConversationId, text: &str) {
