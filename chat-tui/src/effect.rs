@@ -6,7 +6,7 @@ use chat_core::model::{
     Availability, ClientId, ConversationId, Draft, MessageId, Seq, Title, UserId,
 };
 
-use crate::{config::Preferences, deed::Deed, kept::KeptDraft};
+use crate::{app::text::Plain, config::Preferences, deed::Deed, kept::KeptDraft};
 
 /// One thing to be done outside of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,8 +96,8 @@ pub enum Effect {
     Editor(ConversationId, String),
     /// The mouse is for this client, or for the terminal.
     Mouse(bool),
-    /// Make a noise.
-    Bell,
+    /// Make a noise, and tell why.
+    Notify(Notification),
     /// Keep how the user wants this client to be.
     Keep(Preferences),
     /// Who belongs to a conversation.
@@ -122,6 +122,8 @@ pub enum Effect {
     },
     /// Draw every cell anew.
     Redraw,
+    /// Stop until the user comes back, as any program of a shell.
+    Suspend,
     /// End the program.
     Quit,
 }
@@ -135,6 +137,15 @@ pub enum Page {
     Newer,
     /// It is to be shown itself, with this place selected.
     At(Seq),
+}
+
+/// Something that makes itself heard while nobody looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notification {
+    /// Who or where.
+    pub title: Plain,
+    /// What.
+    pub text: Plain,
 }
 
 /// What somebody signs in with.

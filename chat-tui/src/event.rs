@@ -72,6 +72,8 @@ pub enum Event {
     Found(u64, Result<Vec<Profile>, ClientError>),
     /// A conversation that was to be started is there, or is not.
     Started(Result<Box<Row>, ClientError>),
+    /// The client cannot stop, because nobody could let it go on.
+    NotSuspended,
 }
 
 /// Who answered.

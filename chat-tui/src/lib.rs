@@ -11,8 +11,11 @@ mod editor;
 pub mod effect;
 pub mod event;
 pub mod kept;
+mod outside;
 mod perform;
 mod run;
+#[cfg_attr(not(unix), path = "no_suspend.rs")]
+mod suspend;
 mod terminal;
 pub mod ui;
 

@@ -24,6 +24,7 @@ impl App {
         match action {
             Some(Action::Quit) => effects.push(Effect::Quit),
             Some(Action::Redraw) => effects.push(Effect::Redraw),
+            Some(Action::Suspend) => effects.push(Effect::Suspend),
             Some(Action::Help) if matches!(self.dialog, Some(Dialog::Help(_))) => {
                 self.close_dialog();
             }

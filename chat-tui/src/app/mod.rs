@@ -17,6 +17,7 @@ pub mod menu;
 mod message;
 mod nearest;
 pub mod new_conversation;
+mod notification;
 mod opening;
 mod outcome;
 pub mod own;
@@ -416,6 +417,7 @@ impl App {
                 }
             }
             Event::Started(row) => self.started(row, effects),
+            Event::NotSuspended => self.tell("there is no shell to go back to"),
         }
         true
     }

@@ -162,15 +162,14 @@ impl App {
                 self.people.learn(peer);
             }
         }
-        let before = self.heard();
+        let before = self.loudness(rows);
         self.follow_cursors(rows);
         self.list.apply(rows, gone, snapshot);
         self.list_changed = true;
         if snapshot {
             self.follow_all(effects);
-        }
-        if !snapshot && !self.focused && self.heard() > before {
-            effects.push(Effect::Bell);
+        } else {
+            effects.extend(self.notify(&before));
         }
         let last = rows
             .iter()

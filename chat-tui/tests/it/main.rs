@@ -5,7 +5,10 @@ mod convergence;
 mod flows;
 mod groups;
 mod messages;
+mod notifications;
 mod properties;
+#[cfg(unix)]
+mod pty;
 mod screens;
 mod stage;
 mod words;

@@ -10,6 +10,7 @@ use crate::app::composer::Motion;
 pub enum Action {
     Help,
     Redraw,
+    Suspend,
     RetryNow,
     Interrupt,
     Quit,
@@ -105,6 +106,7 @@ impl Action {
         match self {
             Self::Help => "help",
             Self::Redraw => "redraw",
+            Self::Suspend => "suspend",
             Self::RetryNow => "retry-now",
             Self::Interrupt => "interrupt",
             Self::Quit => "quit",

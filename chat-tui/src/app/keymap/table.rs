@@ -506,6 +506,12 @@ pub(super) const TABLE: &[Row] = &{
         bind(Everywhere, &[c('l')], A::Redraw, "draw the screen anew"),
         bind(
             Everywhere,
+            &[c('z')],
+            A::Suspend,
+            "back to the shell; its command fg comes back here",
+        ),
+        bind(
+            Everywhere,
             &[c('c')],
             A::Interrupt,
             "clear the draft; quit when pressed twice",
