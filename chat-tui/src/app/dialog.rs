@@ -4,6 +4,7 @@ use super::{
     App,
     ask::{Prompt, Question},
     composer::Motion,
+    inbox::Inbox,
     input::HALF_A_PAGE,
     keymap::{Action, Code, Context, Key},
     menu::{Menu, Subject},
@@ -20,6 +21,8 @@ use crate::{deed::Deed, effect::Effect};
 pub enum Dialog {
     /// The keys, scrolled down by so many lines.
     Help(usize),
+    /// What waits for the user.
+    Inbox(Inbox),
     /// Going to a conversation by name.
     Switcher(Switcher),
     /// Starting a conversation, or adding people to one.
@@ -110,6 +113,7 @@ impl App {
                     self.close_dialog();
                 }
             }
+            Some(Dialog::Inbox(_)) => self.key_in_inbox(action, by, effects),
             Some(Dialog::Switcher(_)) => self.key_in_switcher(key, action, effects),
             Some(Dialog::NewConversation(dialog)) => match dialog.key(key, action) {
                 Next::Stay(effect) => effects.extend(effect),

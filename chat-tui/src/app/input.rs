@@ -112,8 +112,10 @@ impl App {
             }
             Action::PreviousConversation => self.go_beside(-1, effects),
             Action::NextConversation => self.go_beside(1, effects),
+            Action::Inbox => self.open_inbox(),
             Action::NextUnread => match self.list.next_unread(self.open) {
                 Some(id) => {
+                    self.list.release();
                     self.open_conversation(id, effects);
                     self.pane = Pane::Composer;
                 }
@@ -246,7 +248,10 @@ impl App {
         match action {
             Action::Up => self.list.move_selection(-1),
             Action::Down => self.list.move_selection(1),
-            Action::First => self.list.move_selection(-all),
+            Action::First => {
+                self.list.release();
+                self.list.move_selection(-all);
+            }
             Action::Last => self.list.move_selection(all),
             Action::HalfUp => self.list.move_selection(-HALF_A_PAGE),
             Action::HalfDown => self.list.move_selection(HALF_A_PAGE),

@@ -95,6 +95,7 @@ impl App {
     ) {
         match row {
             Ok(row) => {
+                self.moving.insert(row.conversation.id);
                 self.take_rows(std::slice::from_ref(&*row), &[], false, effects);
                 self.close_dialogs();
                 self.open_conversation(row.conversation.id, effects);
@@ -164,7 +165,14 @@ impl App {
         }
         let before = self.loudness(rows);
         self.follow_cursors(rows);
+        self.hold_list_in_use();
         self.list.apply(rows, gone, snapshot);
+        if rows
+            .iter()
+            .any(|row| self.moving.remove(&row.conversation.id))
+        {
+            self.list.release();
+        }
         self.list_changed = true;
         if snapshot {
             self.follow_all(effects);

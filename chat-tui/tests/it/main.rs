@@ -4,6 +4,7 @@
 mod convergence;
 mod flows;
 mod groups;
+mod holding;
 mod messages;
 mod notifications;
 mod properties;

@@ -84,6 +84,12 @@ pub(super) const TABLE: &[Row] = &{
         ),
         bind(
             Main,
+            &[c('b'), k(Code::F(10)), a('i')],
+            A::Inbox,
+            "what is unread anywhere, and what was not sent",
+        ),
+        bind(
+            Main,
             &[c('p'), Key::alt(Code::Up)],
             A::PreviousConversation,
             "conversation above",
