@@ -6,7 +6,11 @@ use chat_core::model::{
     Availability, ClientId, ConversationId, Draft, MessageId, Seq, Title, UserId,
 };
 
-use crate::{config::Preferences, deed::Deed};
+use crate::{
+    app::{address::Address, slash::Errand},
+    config::Preferences,
+    deed::Deed,
+};
 
 /// One thing to be done outside of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +87,8 @@ pub enum Effect {
     Editor(ConversationId, String),
     /// The mouse is for this client, or for the terminal.
     Mouse(bool),
+    /// Open an address of the web or of mail; where nobody would see it, copy it.
+    OpenAddress(Address),
     /// Make a noise.
     Bell,
     /// Keep how the user wants this client to be.
@@ -98,6 +104,8 @@ pub enum Effect {
         /// Comes back with the answer.
         ticket: u64,
     },
+    /// Who has this user name, for an errand.
+    Whois(String, Errand),
     /// Start, or find, the direct conversation with somebody.
     Direct(UserId),
     /// Start a group.

@@ -7,7 +7,7 @@ use chat_core::{
 };
 
 use crate::{
-    app::{keymap::Key, text::Plain, timeline::ItemId},
+    app::{keymap::Key, slash::Errand, text::Plain, timeline::ItemId},
     deed::Deed,
     effect::Page,
 };
@@ -61,6 +61,10 @@ pub enum Event {
     Person(UserId, Result<Profile, ClientError>),
     /// The answer to a search for people: by which number it was asked for, and who was found.
     Found(u64, Result<Vec<Profile>, ClientError>),
+    /// Who has this user name came, for an errand, or did not; none if nobody has it.
+    Whois(String, Errand, Result<Option<Profile>, ClientError>),
+    /// An address was opened; or was copied instead, and why.
+    Opened(Result<(), Plain>),
     /// A conversation that was to be started is there, or is not.
     Started(Result<Box<Row>, ClientError>),
 }

@@ -9,6 +9,7 @@ pub mod deed;
 mod editor;
 pub mod effect;
 pub mod event;
+mod opener;
 mod perform;
 mod run;
 mod terminal;

@@ -25,6 +25,7 @@ use crate::{
     editor::Editor,
     effect::Effect,
     event::{Event, Seen},
+    opener,
     perform::World,
     terminal::Screen,
     ui::{LayoutCache, Theme, view},
@@ -167,7 +168,7 @@ impl Loop {
 
     /// Lets the user write in their own editor; what happens meanwhile is taken in, and drawn afterwards.
     async fn let_edit(&mut self, id: ConversationId, draft: String) -> anyhow::Result<()> {
-        self.screen.lend();
+        self.screen.lend()?;
         let written = match Editor::start(&draft) {
             Err(why) => Err(why),
             Ok(mut editor) => loop {
@@ -219,6 +220,14 @@ impl Loop {
                 }
                 Effect::Copy(text) => self.screen.copy(&text)?,
                 Effect::Editor(id, draft) => self.to_edit = Some((id, draft)),
+                Effect::OpenAddress(address) => {
+                    let outcome = opener::open(&address);
+                    if outcome.is_err() {
+                        self.screen.copy(address.as_str())?;
+                    }
+                    let outcome = outcome.map_err(|why| Plain::line(&why));
+                    self.update(Event::Opened(outcome))?;
+                }
                 Effect::Mouse(mouse) => self.screen.set_mouse(mouse)?,
                 Effect::Bell => self.screen.ring()?,
                 effect => self.world.perform(effect)?,

@@ -57,8 +57,10 @@ impl Screen {
     }
 
     /// Gives the terminal to another program for a while.
-    pub(crate) fn lend(&mut self) {
+    pub(crate) fn lend(&mut self) -> io::Result<()> {
+        self.terminal.show_cursor()?;
         restore();
+        Ok(())
     }
 
     /// Takes the terminal back; the next frame draws every cell.

@@ -35,8 +35,8 @@ impl App {
         if chat.composer.is_empty() {
             return self.stop_typing(effects);
         }
-        // Changing what was said is not typing.
-        if chat.editing.is_none() {
+        // Changing what was said is not typing, and writing a command is not either.
+        if chat.editing.is_none() && !chat.composer.text().starts_with('/') {
             chat.typing_told = true;
             effects.push(Effect::Typing(chat.id, true));
         }
@@ -45,6 +45,9 @@ impl App {
     fn names_for_draft(&self) -> Option<Completion> {
         let chat = self.chat()?;
         let before = &chat.composer.text()[..chat.composer.cursor()];
+        if chat.editing.is_none() && before.starts_with('/') {
+            return Completion::of_command(before, &self.people, &self.list);
+        }
         let members = chat.members.iter().map(|member| member.id);
         let others = members.filter(|id| Some(*id) != self.me);
         let item = self.list.get(chat.id)?;
@@ -79,6 +82,9 @@ impl App {
     }
 
     pub(super) fn act_in_composer(&mut self, action: Action, effects: &mut Vec<Effect>) {
+        if action == Action::Send && self.run_draft(effects) {
+            return;
+        }
         let columns = self.seen.draft_columns.max(1);
         let Some(chat) = self.chat_mut() else {
             if action == Action::Back {
@@ -193,9 +199,12 @@ impl App {
 
     /// Shows the message at once, as not sent yet, and puts it into the outbox.
     fn send(&mut self, effects: &mut Vec<Effect>) {
-        let Some(body) = self.body_of_draft() else {
+        let Some(mut body) = self.body_of_draft() else {
             return;
         };
+        if body.starts_with("//") {
+            body.remove(0);
+        }
         let (client_id, at) = (self.next_client_id(), self.now);
         self.stop_typing(effects);
         let Some(chat) = self.chat_mut() else { return };

@@ -7,7 +7,6 @@ use super::{
     keymap::{Action, Code, Context, Key, Preset},
     new_conversation::NewConversation,
     search::Search,
-    switcher::Switcher,
     timeline::ItemId,
 };
 use crate::{effect::Effect, event::Anchor};
@@ -22,16 +21,28 @@ impl App {
         let quit_asked = std::mem::take(&mut self.quit_asked);
         let action = self.keymap.lookup(self.contexts(), key);
         match action {
-            Some(Action::Quit) => effects.push(Effect::Quit),
-            Some(Action::Redraw) => effects.push(Effect::Redraw),
-            Some(Action::Help) if matches!(self.dialog, Some(Dialog::Help(_))) => {
-                self.close_dialog();
-            }
-            Some(Action::Help) => self.show_above(Dialog::Help(0)),
-            Some(Action::RetryNow) => self.retry_now(effects),
-            Some(Action::Interrupt) => self.interrupt(quit_asked, effects),
+            Some(action) if self.act_everywhere(action, quit_asked, effects) => {}
             action => self.key_by_place(key, action, effects),
         }
+    }
+
+    /// Does what can be done always; false if the action is none of that.
+    pub(super) fn act_everywhere(
+        &mut self,
+        action: Action,
+        quit_asked: bool,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        match action {
+            Action::Quit => effects.push(Effect::Quit),
+            Action::Redraw => effects.push(Effect::Redraw),
+            Action::Help if matches!(self.dialog, Some(Dialog::Help(_))) => self.close_dialog(),
+            Action::Help => self.show_above(Dialog::Help(0)),
+            Action::RetryNow => self.retry_now(effects),
+            Action::Interrupt => self.interrupt(quit_asked, effects),
+            _ => return false,
+        }
+        true
     }
 
     fn key_by_place(&mut self, key: Key, action: Option<Action>, effects: &mut Vec<Effect>) {
@@ -96,7 +107,11 @@ impl App {
 
     pub(super) fn act(&mut self, action: Action, effects: &mut Vec<Effect>) {
         match action {
-            Action::Switcher => self.dialog = Some(Dialog::Switcher(Switcher::default())),
+            Action::Switcher => self.open_switcher("", effects),
+            Action::Commands => self.open_switcher(">", effects),
+            Action::Editor | Action::Undo | Action::Redo if self.open.is_some() => {
+                self.act_in_composer(action, effects);
+            }
             Action::NewConversation => {
                 self.dialog = Some(Dialog::NewConversation(NewConversation::default()));
             }

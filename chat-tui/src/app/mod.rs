@@ -1,5 +1,7 @@
 //! What is true: the state of the client, changed by events and by nothing else.
 
+pub mod about;
+pub mod address;
 pub mod ask;
 pub mod chat;
 pub mod composer;
@@ -27,6 +29,7 @@ pub mod search;
 mod session;
 mod settle;
 pub mod sign_in;
+pub mod slash;
 pub mod switcher;
 pub mod text;
 pub mod timeline;
@@ -66,6 +69,9 @@ const FOLLOWED: usize = 8;
 const MAX_BODY_CHARS: usize = 8_000;
 /// The most people whose presence is watched, until the server says otherwise.
 const MAX_WATCHED: usize = 200;
+
+/// Answers to questions of the switcher are told from those to other dialogs, which count from 1.
+const FIRST_TICKET: u64 = 1 << 32;
 
 /// What is on the screen.
 #[derive(Debug)]
@@ -168,6 +174,7 @@ pub struct App {
     chats: HashMap<ConversationId, Chat>,
     recent: VecDeque<ConversationId>,
     killed: String,
+    tickets: u64,
     focused: bool,
     quit_asked: bool,
     beneath: Vec<Dialog>,
@@ -211,6 +218,7 @@ impl App {
             chats: HashMap::new(),
             recent: VecDeque::new(),
             killed: String::new(),
+            tickets: FIRST_TICKET,
             focused: true,
             quit_asked: false,
             beneath: Vec::new(),
@@ -373,8 +381,14 @@ impl App {
                 let me = self.me;
                 if let Some(Dialog::NewConversation(dialog)) = &mut self.dialog {
                     dialog.answer(ticket, found, me);
+                } else {
+                    self.found_for_switcher(ticket, found);
                 }
             }
+            Event::Whois(username, errand, answer) => {
+                self.take_whois(&username, errand, answer, effects);
+            }
+            Event::Opened(outcome) => self.opened(outcome),
             Event::Started(row) => self.started(row, effects),
         }
         true

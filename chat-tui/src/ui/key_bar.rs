@@ -186,7 +186,23 @@ fn dialog_hints(dialog: &Dialog) -> Vec<Hint> {
             (InDialog, Action::Move(Motion::Right), "next"),
             (InDialog, Action::Back, "close"),
         ],
-        Dialog::Readers(_) => vec![(InDialog, Action::Back, "close")],
+        Dialog::Addresses(panel) => {
+            let mut hints = vec![
+                (InDialog, Action::Enter, "open"),
+                (Context::Panel, Action::Copy, "copy"),
+                (InDialog, Action::Back, "close"),
+            ];
+            if panel.all.len() > 1 {
+                hints.push((InDialog, Action::Down, "next"));
+            }
+            hints
+        }
+        Dialog::Profile(_) => vec![
+            (Context::Panel, Action::Write, "write"),
+            (Context::Panel, Action::Block, "block"),
+            (InDialog, Action::Back, "close"),
+        ],
+        Dialog::Readers(_) | Dialog::Details(_) => vec![(InDialog, Action::Back, "close")],
         Dialog::Pins(_) => vec![
             (InDialog, Action::Enter, "go there"),
             (InDialog, Action::Back, "close"),

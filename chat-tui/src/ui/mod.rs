@@ -1,5 +1,6 @@
 //! What it looks like: draws the state, and changes nothing.
 
+mod about;
 mod chat;
 mod conversations;
 mod help;
@@ -105,6 +106,9 @@ impl Pen<'_> {
             Some(Dialog::Ask(question)) => self.question(question, middle, buffer),
             Some(Dialog::Prompt(prompt)) => self.prompt(prompt, middle, buffer),
             Some(Dialog::React(picker)) => self.picker(picker, middle, buffer),
+            Some(Dialog::Addresses(panel)) => self.addresses(panel, middle, buffer),
+            Some(Dialog::Details(details)) => self.details(details, middle, buffer),
+            Some(Dialog::Profile(person)) => self.profile(*person, middle, buffer),
             Some(Dialog::Readers(panel)) => self.readers(panel, middle, buffer),
             Some(Dialog::Pins(panel)) => self.pins(panel, middle, buffer),
             Some(Dialog::Members(panel)) => self.members(panel, middle, buffer),

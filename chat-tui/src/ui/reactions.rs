@@ -72,7 +72,7 @@ impl Pen<'_> {
         let lines: Vec<String> = completion
             .offers
             .iter()
-            .map(|offer| format!(" @{}  {} ", offer.username, offer.name))
+            .map(|offer| format!(" {}{}  {} ", completion.sign, offer.username, offer.name))
             .collect();
         let widest = lines.iter().map(|line| width(line)).max().unwrap_or(0);
         let rows = cells(lines.len()).min(messages.height);

@@ -320,6 +320,7 @@ pub(super) const TABLE: &[Row] = &{
         bind(Panel, &[], A::First, "to the top"),
         bind(Panel, &[], A::Last, "to the bottom"),
         bind(Panel, &[l('w')], A::Write, "write to this person"),
+        bind(Panel, &[l('c'), l('y')], A::Copy, "copy the selected link"),
         bind(
             Panel,
             &[l('b')],
