@@ -8,7 +8,8 @@ use chat_core::{
     model::{ConversationId, Timestamp},
 };
 use crossterm::event::{
-    Event as Input, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers,
+    Event as Input, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton,
+    MouseEvent, MouseEventKind,
 };
 use futures_util::{FutureExt, StreamExt};
 use jiff::tz::TimeZone;
@@ -24,7 +25,7 @@ use crate::{
     config::{Config, Profile, rebindings},
     editor::Editor,
     effect::Effect,
-    event::{Event, Seen},
+    event::{Event, Gesture, Seen},
     opener,
     perform::World,
     terminal::Screen,
@@ -240,10 +241,26 @@ impl Loop {
         let happened = happened
             .context("the terminal was closed")?
             .context("the terminal cannot be read")?;
-        match event(happened) {
+        let event = match happened {
+            Input::Mouse(mouse) => self.pointed(mouse),
+            happened => event(happened),
+        };
+        match event {
             Some(event) => self.update(event),
             None => Ok(()),
         }
+    }
+
+    /// What the mouse was used on, as the last frame showed it.
+    fn pointed(&self, mouse: MouseEvent) -> Option<Event> {
+        let gesture = match mouse.kind {
+            MouseEventKind::Down(MouseButton::Left) => Gesture::Press,
+            MouseEventKind::ScrollUp => Gesture::WheelUp,
+            MouseEventKind::ScrollDown => Gesture::WheelDown,
+            _ => return None,
+        };
+        let spot = self.cache.spot(mouse.column, mouse.row)?;
+        Some(Event::Pointer(gesture, spot))
     }
 
     fn draw(&mut self) -> anyhow::Result<()> {

@@ -19,10 +19,14 @@ impl App {
         self.notice = None;
         self.somebody_is_here(effects);
         let quit_asked = std::mem::take(&mut self.quit_asked);
+        let open = self.open;
         let action = self.keymap.lookup(self.contexts(), key);
         match action {
             Some(action) if self.act_everywhere(action, quit_asked, effects) => {}
             action => self.key_by_place(key, action, effects),
+        }
+        if self.open != open {
+            self.list_top = None;
         }
     }
 
@@ -168,10 +172,14 @@ impl App {
     }
 
     fn scroll_page(&mut self, pages: isize) {
+        let page = self.seen.page.saturating_sub(2).max(1);
+        self.scroll_rows(pages * isize::try_from(page).unwrap_or(1));
+    }
+
+    pub(super) fn scroll_rows(&mut self, rows: isize) {
         let seen = self.seen;
-        let rows = isize::try_from(seen.page.saturating_sub(2).max(1)).unwrap_or(1);
         let Some(chat) = self.chat_mut() else { return };
-        let side = if pages < 0 {
+        let side = if rows < 0 {
             &mut chat.older
         } else {
             &mut chat.newer
@@ -181,7 +189,7 @@ impl App {
         }
         if seen.conversation == Some(chat.id) {
             chat.unselect();
-            chat.scroll_by(pages * rows, seen.top);
+            chat.scroll_by(rows, seen.top);
             if self.pane == Pane::Messages {
                 self.pane = Pane::Composer;
             }
@@ -229,6 +237,7 @@ impl App {
     }
 
     pub(super) fn go_to_list(&mut self) {
+        self.list_top = None;
         if let Some(chat) = self.chat_mut() {
             chat.unselect();
         }
@@ -256,6 +265,7 @@ impl App {
     }
 
     fn act_in_list(&mut self, action: Action, effects: &mut Vec<Effect>) {
+        self.list_top = None;
         let all = isize::try_from(self.list.len()).unwrap_or(isize::MAX);
         match action {
             Action::Up => self.list.move_selection(-1),

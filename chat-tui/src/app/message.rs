@@ -130,7 +130,7 @@ impl App {
         }
     }
 
-    fn open_message_menu(&mut self) {
+    pub(super) fn open_message_menu(&mut self) {
         let items = self.message_items();
         if items.is_empty() {
             return;

@@ -24,6 +24,7 @@ mod outcome;
 pub mod own;
 pub mod panels;
 pub mod people;
+mod pointer;
 pub mod reactions;
 pub mod search;
 mod session;
@@ -167,6 +168,8 @@ pub struct App {
     pub notice: Option<Notice>,
     /// The longest message that the server takes, in characters.
     pub max_body_chars: usize,
+    /// The list was scrolled to this place by the mouse.
+    pub list_top: Option<usize>,
     /// What the last drawing showed.
     pub seen: Seen,
     /// Something visible may have changed since this was last set to false.
@@ -213,6 +216,7 @@ impl App {
             blocked: HashSet::new(),
             notice: None,
             max_body_chars: MAX_BODY_CHARS,
+            list_top: None,
             seen: Seen::default(),
             changed: true,
             chats: HashMap::new(),
@@ -317,6 +321,7 @@ impl App {
         match event {
             Event::Tick(now) => return self.tick(now, effects),
             Event::Key(key) => self.key(key, effects),
+            Event::Pointer(gesture, spot) => self.point(gesture, spot, effects),
             Event::Paste(text) => self.paste(&text, effects),
             Event::Focus(focused) => {
                 self.focused = focused;

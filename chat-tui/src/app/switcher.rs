@@ -1,5 +1,7 @@
 //! The popup that leads everywhere: conversations, people and commands by a few letters.
 
+use std::collections::HashSet;
+
 use chat_core::{
     client::ClientError,
     model::{ConversationId, ConversationKind, Profile, UserId},
@@ -144,7 +146,7 @@ impl Switcher {
 
     /// Those who were met, and those whom the server found.
     fn people(&self, app: &App, kind: Kind, scale: &mut Scale) -> Vec<(u32, Target)> {
-        let has_row = |id| app.list.all().any(|item| item.peer == Some(id));
+        let have_rows: HashSet<UserId> = app.list.all().filter_map(|item| item.peer).collect();
         let mut people: Vec<(UserId, Person)> = app
             .people
             .iter()
@@ -161,7 +163,7 @@ impl Switcher {
             let score = scale.nearest(&[name.as_str(), username.as_str()]);
             // Who has a row of their own is found by it.
             if let Some(score) = score
-                && (kind == Kind::People || !has_row(id))
+                && (kind == Kind::People || !have_rows.contains(&id))
             {
                 scored.push((score, Target::Person { id, name, username }));
             }

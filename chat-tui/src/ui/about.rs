@@ -8,11 +8,14 @@ use ratatui::{
 };
 
 use super::{Pen, cells, paint, put, time};
-use crate::app::{
-    about::{Addresses, Details},
-    keymap::{Action, Context},
-    text::{Plain, fit, width},
-    wrap::wrap,
+use crate::{
+    app::{
+        about::{Addresses, Details},
+        keymap::{Action, Context},
+        text::{Plain, fit, width},
+        wrap::wrap,
+    },
+    event::Spot,
 };
 
 /// Left of what is told.
@@ -50,6 +53,7 @@ impl Pen<'_> {
         let first = (end + 1).saturating_sub(height).min(start);
         for (y, (n, line)) in lines.iter().skip(first).take(height).enumerate() {
             put(buffer, inner, 0, cells(y), line);
+            self.cache.hits.push_row(inner, cells(y), Spot::Row(*n));
             if *n == panel.selected && panel.all.len() > 1 {
                 paint(buffer, inner, cells(y), self.theme.selected());
             }

@@ -4,6 +4,7 @@ mod about;
 mod chat;
 mod conversations;
 mod help;
+mod hits;
 mod key_bar;
 mod layout_cache;
 mod menu;
@@ -36,7 +37,7 @@ use crate::{
         keymap::{Action, Context},
         text::{self, fit},
     },
-    event::Seen,
+    event::{Seen, Spot},
 };
 
 /// The smallest screen on which anything useful fits.
@@ -146,7 +147,7 @@ impl Pen<'_> {
     }
 
     /// An empty box in the middle, with a title; what is in it is given back.
-    fn popup(&self, title: &str, size: (u16, u16), area: Rect, buffer: &mut Buffer) -> Rect {
+    fn popup(&mut self, title: &str, size: (u16, u16), area: Rect, buffer: &mut Buffer) -> Rect {
         let width = size.0.min(area.width);
         let height = size.1.min(area.height);
         let outer = Rect {
@@ -155,6 +156,7 @@ impl Pen<'_> {
             width,
             height,
         };
+        self.cache.hits.push(outer, Spot::Dialog);
         Clear.render(outer, buffer);
         for y in outer.top()..outer.bottom() {
             // A wide glyph that reaches into the box would hide its edge.

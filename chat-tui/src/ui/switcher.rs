@@ -8,10 +8,13 @@ use ratatui::{
 };
 
 use super::{Pen, cells, paint, put};
-use crate::app::{
-    keymap::{Action, Context},
-    switcher::{Command, Switcher, Target},
-    text::{fit, width},
+use crate::{
+    app::{
+        keymap::{Action, Context},
+        switcher::{Command, Switcher, Target},
+        text::{fit, width},
+    },
+    event::Spot,
 };
 
 impl Pen<'_> {
@@ -48,6 +51,7 @@ impl Pen<'_> {
             let y = cells(n - first);
             let line = self.target(target, usize::from(rows.width));
             put(buffer, rows, 0, y, &line);
+            self.cache.hits.push_row(rows, y, Spot::Row(n));
             if n == switcher.selected {
                 paint(buffer, rows, y, self.theme.selected());
             }

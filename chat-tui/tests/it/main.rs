@@ -7,6 +7,7 @@ mod flows;
 mod groups;
 mod keys;
 mod messages;
+mod mouse;
 mod properties;
 mod screens;
 mod stage;
