@@ -68,7 +68,6 @@ impl Deed {
     #[must_use]
     pub const fn undone(&self) -> &'static str {
         match self {
-            Self::Edit { .. } => "not changed",
             Self::Delete(..) => "not deleted",
             Self::React { on: true, .. } => "no reaction",
             Self::React { on: false, .. } => "the reaction stays",
@@ -76,7 +75,7 @@ impl Deed {
             Self::Pin(_, _, false) => "still pinned",
             Self::Mine(..) | Self::Settings(_) => "not set",
             Self::Rename(..) | Self::RenameMe(_) => "not renamed",
-            Self::Topic(..) | Self::History(..) => "not changed",
+            Self::Edit { .. } | Self::Topic(..) | Self::History(..) => "not changed",
             Self::Add(..) => "not added",
             Self::Role(..) => "no other role",
             Self::Remove(..) => "not removed",

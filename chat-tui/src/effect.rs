@@ -6,7 +6,12 @@ use chat_core::model::{
     Availability, ClientId, ConversationId, Draft, MessageId, Seq, Title, UserId,
 };
 
-use crate::{app::text::Plain, config::Preferences, deed::Deed, kept::KeptDraft};
+use crate::{
+    app::{address::Address, slash::Errand, text::Plain},
+    config::Preferences,
+    deed::Deed,
+    kept::KeptDraft,
+};
 
 /// One thing to be done outside of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +101,8 @@ pub enum Effect {
     Editor(ConversationId, String),
     /// The mouse is for this client, or for the terminal.
     Mouse(bool),
+    /// Open an address of the web or of mail; where nobody would see it, copy it.
+    OpenAddress(Address),
     /// Make a noise, and tell why.
     Notify(Notification),
     /// Keep how the user wants this client to be.
@@ -111,6 +118,8 @@ pub enum Effect {
         /// Comes back with the answer.
         ticket: u64,
     },
+    /// Who has this user name, for an errand.
+    Whois(String, Errand),
     /// Start, or find, the direct conversation with somebody.
     Direct(UserId),
     /// Start a group.

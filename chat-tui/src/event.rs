@@ -9,7 +9,7 @@ use chat_core::{
 };
 
 use crate::{
-    app::{keymap::Key, text::Plain, timeline::ItemId},
+    app::{keymap::Key, slash::Errand, text::Plain, timeline::ItemId},
     deed::Deed,
     effect::Page,
     kept::Kept,
@@ -24,6 +24,8 @@ pub enum Event {
     Key(Key),
     /// Text was pasted.
     Paste(String),
+    /// The mouse was used on something.
+    Pointer(Gesture, Spot),
     /// The terminal got or lost the focus.
     Focus(bool),
     /// The terminal has another size.
@@ -70,6 +72,10 @@ pub enum Event {
     Person(UserId, Result<Profile, ClientError>),
     /// The answer to a search for people: by which number it was asked for, and who was found.
     Found(u64, Result<Vec<Profile>, ClientError>),
+    /// Who has this user name came, for an errand, or did not; none if nobody has it.
+    Whois(String, Errand, Result<Option<Profile>, ClientError>),
+    /// An address was opened; or was copied instead, and why.
+    Opened(Result<(), Plain>),
     /// A conversation that was to be started is there, or is not.
     Started(Result<Box<Row>, ClientError>),
     /// The client cannot stop, because nobody could let it go on.
@@ -104,6 +110,47 @@ pub struct Seen {
     pub draft_columns: usize,
     /// The lines a scrolling dialog can still be scrolled.
     pub dialog_rest: usize,
+    /// The place of the uppermost conversation of the list that is shown.
+    pub list_top: usize,
+}
+
+/// What is done with the mouse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gesture {
+    /// Its button is pressed.
+    Press,
+    /// Its wheel is turned back by a notch.
+    WheelUp,
+    /// Its wheel is turned on by a notch.
+    WheelDown,
+}
+
+/// What was drawn where the mouse is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spot {
+    /// The list, where there is no conversation.
+    List,
+    /// A conversation in the list.
+    Conversation(ConversationId),
+    /// The timeline, where there is no message.
+    Timeline,
+    /// A message, or what stands above it.
+    Message(ItemId),
+    /// A cell of the draft.
+    Draft {
+        /// Which row of all.
+        row: usize,
+        /// Which column.
+        column: usize,
+    },
+    /// A name that is offered for what is being written, from the top.
+    Offer(usize),
+    /// A dialog, where nothing can be chosen.
+    Dialog,
+    /// A row of a dialog, from the top of all.
+    Row(usize),
+    /// A key in the key bar.
+    Key(Key),
 }
 
 /// A row of the timeline.

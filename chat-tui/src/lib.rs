@@ -11,6 +11,7 @@ mod editor;
 pub mod effect;
 pub mod event;
 pub mod kept;
+mod opener;
 mod outside;
 mod perform;
 mod run;

@@ -8,7 +8,8 @@ use chat_core::{
     model::{ConversationId, Timestamp},
 };
 use crossterm::event::{
-    Event as Input, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers,
+    Event as Input, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton,
+    MouseEvent, MouseEventKind,
 };
 use futures_util::{FutureExt, StreamExt};
 use jiff::tz::TimeZone;
@@ -24,7 +25,8 @@ use crate::{
     config::{Config, Profile, rebindings},
     editor::Editor,
     effect::Effect,
-    event::{Event, Seen},
+    event::{Event, Gesture, Seen},
+    opener,
     outside::Outside,
     perform::World,
     suspend::{self, Change, JobControl},
@@ -196,7 +198,7 @@ impl Loop {
 
     /// Lets the user write in their own editor; what happens meanwhile is taken in, and drawn afterwards.
     async fn let_edit(&mut self, id: ConversationId, draft: String) -> anyhow::Result<()> {
-        self.screen.lend();
+        self.screen.lend()?;
         let written = match Editor::start(&draft) {
             Err(why) => Err(why),
             Ok(mut editor) => loop {
@@ -247,6 +249,14 @@ impl Loop {
                     self.app.changed = true;
                 }
                 Effect::Editor(id, draft) => self.to_edit = Some((id, draft)),
+                Effect::OpenAddress(address) => {
+                    let outcome = opener::open(&address);
+                    if outcome.is_err() {
+                        self.screen.ask(&self.outside.copy(address.as_str()))?;
+                    }
+                    let outcome = outcome.map_err(|why| Plain::line(&why));
+                    self.update(Event::Opened(outcome))?;
+                }
                 Effect::Mouse(mouse) => self.screen.set_mouse(mouse)?,
                 Effect::Copy(text) => self.screen.ask(&self.outside.copy(&text))?,
                 Effect::Notify(notification) => {
@@ -296,10 +306,26 @@ impl Loop {
             // A window that went through other sizes has lost what was in it, even if it has its old size again.
             self.screen.doubt();
         }
-        match event(happened) {
+        let event = match happened {
+            Input::Mouse(mouse) => self.pointed(mouse),
+            happened => event(happened),
+        };
+        match event {
             Some(event) => self.update(event),
             None => Ok(()),
         }
+    }
+
+    /// What the mouse was used on, as the last frame showed it.
+    fn pointed(&self, mouse: MouseEvent) -> Option<Event> {
+        let gesture = match mouse.kind {
+            MouseEventKind::Down(MouseButton::Left) => Gesture::Press,
+            MouseEventKind::ScrollUp => Gesture::WheelUp,
+            MouseEventKind::ScrollDown => Gesture::WheelDown,
+            _ => return None,
+        };
+        let spot = self.cache.spot(mouse.column, mouse.row)?;
+        Some(Event::Pointer(gesture, spot))
     }
 
     fn draw(&mut self) -> anyhow::Result<()> {

@@ -62,8 +62,10 @@ impl Screen {
     }
 
     /// Gives the terminal to another program for a while.
-    pub(crate) fn lend(&mut self) {
+    pub(crate) fn lend(&mut self) -> io::Result<()> {
+        self.terminal.show_cursor()?;
         restore();
+        Ok(())
     }
 
     /// Takes the mouse, or leaves it to the terminal.

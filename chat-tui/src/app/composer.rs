@@ -17,7 +17,7 @@ const MAX_BYTES: usize = 64 * 1024;
 pub struct Composer {
     text: String,
     cursor: usize,
-    undo: Undo,
+    undo: Box<Undo>,
 }
 
 /// Where the cursor goes, or up to where text is deleted.
@@ -145,7 +145,7 @@ impl Composer {
     pub fn set(&mut self, text: &str) {
         self.take();
         self.insert(text);
-        self.undo = Undo::default();
+        *self.undo = Undo::default();
     }
 
     /// Puts other text in the place of all, in a way that can be undone.
@@ -178,7 +178,7 @@ impl Composer {
     /// Ends the draft and gives what was in it.
     pub fn take(&mut self) -> String {
         self.cursor = 0;
-        self.undo = Undo::default();
+        *self.undo = Undo::default();
         std::mem::take(&mut self.text)
     }
 

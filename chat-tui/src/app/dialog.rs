@@ -2,6 +2,7 @@
 
 use super::{
     App,
+    about::{Addresses, Details},
     ask::{Prompt, Question},
     composer::Motion,
     inbox::Inbox,
@@ -15,6 +16,7 @@ use super::{
     switcher::Switcher,
 };
 use crate::{deed::Deed, effect::Effect};
+use chat_core::model::UserId;
 
 /// What stands above everything else.
 #[derive(Debug)]
@@ -35,6 +37,12 @@ pub enum Dialog {
     Prompt(Prompt),
     /// An emoji for a message.
     React(Picker),
+    /// The links in a message.
+    Addresses(Addresses),
+    /// More about a message.
+    Details(Details),
+    /// More about a person.
+    Profile(UserId),
     /// Who has read a message.
     Readers(Readers),
     /// Pinned messages.
@@ -61,9 +69,13 @@ impl Dialog {
             },
             Self::Ask(_) => &[C::Ask, C::Dialog, C::Everywhere],
             Self::Members(_) => &[C::Members, C::Dialog, C::Everywhere],
-            Self::Help(_) | Self::Readers(_) | Self::Pins(_) | Self::SignIns(_) => {
-                &[C::Panel, C::Dialog, C::Everywhere]
-            }
+            Self::Help(_)
+            | Self::Readers(_)
+            | Self::Pins(_)
+            | Self::SignIns(_)
+            | Self::Addresses(_)
+            | Self::Details(_)
+            | Self::Profile(_) => &[C::Panel, C::Dialog, C::Everywhere],
             _ => &[C::Dialog, C::Everywhere],
         }
     }
@@ -114,7 +126,13 @@ impl App {
                 }
             }
             Some(Dialog::Inbox(_)) => self.key_in_inbox(action, by, effects),
-            Some(Dialog::Switcher(_)) => self.key_in_switcher(key, action, effects),
+            Some(Dialog::Switcher(_)) => self.key_in_switcher(key, action, by, effects),
+            Some(Dialog::Addresses(_)) => self.key_in_addresses(action, by, effects),
+            Some(Dialog::Profile(person)) => {
+                let person = *person;
+                self.key_in_profile(person, action, effects);
+            }
+            Some(Dialog::Details(_)) if action == Some(Action::Enter) => self.close_dialog(),
             Some(Dialog::NewConversation(dialog)) => match dialog.key(key, action) {
                 Next::Stay(effect) => effects.extend(effect),
                 Next::Close => self.close_dialog(),
@@ -154,7 +172,7 @@ impl App {
                     self.end_sign_in();
                 }
             }
-            None => {}
+            Some(Dialog::Details(_)) | None => {}
         }
     }
 
@@ -252,41 +270,12 @@ impl App {
     pub(super) fn paste_in_dialog(&mut self, text: &str, effects: &mut Vec<Effect>) {
         let line = text.lines().next().unwrap_or_default();
         match &mut self.dialog {
-            Some(Dialog::Switcher(switcher)) => switcher.query.insert(line),
+            Some(Dialog::Switcher(_)) => self.write_in_switcher(line, effects),
             Some(Dialog::NewConversation(dialog)) => effects.extend(dialog.insert(line)),
             Some(Dialog::Prompt(prompt)) => prompt.value.insert(line),
             Some(Dialog::React(picker)) => picker.insert(line),
             Some(Dialog::Search(search)) => effects.extend(search.insert(line)),
             _ => {}
-        }
-    }
-
-    fn key_in_switcher(&mut self, key: Key, action: Option<Action>, effects: &mut Vec<Effect>) {
-        let Some(Dialog::Switcher(switcher)) = &mut self.dialog else {
-            return;
-        };
-        let matches = switcher.matches(&self.list);
-        match action {
-            Some(Action::Up) => switcher.selected = switcher.selected.saturating_sub(1),
-            Some(Action::Down) => {
-                switcher.selected = (switcher.selected + 1).min(matches.len().saturating_sub(1));
-            }
-            Some(Action::Delete(motion)) => {
-                switcher.query.delete(motion);
-                switcher.selected = 0;
-            }
-            Some(Action::Enter) => {
-                if let Some(id) = matches.get(switcher.selected).copied() {
-                    self.close_dialogs();
-                    self.open_conversation(id, effects);
-                    self.pane = super::Pane::Composer;
-                }
-            }
-            Some(_) => {}
-            None => insert_letter(key, |text| {
-                switcher.query.insert(text);
-                switcher.selected = 0;
-            }),
         }
     }
 }

@@ -29,8 +29,8 @@ impl App {
         if chat.composer.is_empty() {
             return self.stop_typing(effects);
         }
-        // Changing what was said is not typing.
-        if chat.editing.is_none() {
+        // Changing what was said is not typing, and writing a command is not either.
+        if chat.editing.is_none() && !chat.composer.text().starts_with('/') {
             chat.typing_told = true;
             effects.push(Effect::Typing(chat.id, true));
         }
@@ -39,6 +39,9 @@ impl App {
     fn names_for_draft(&self) -> Option<Completion> {
         let chat = self.chat()?;
         let before = &chat.composer.text()[..chat.composer.cursor()];
+        if chat.editing.is_none() && before.starts_with('/') {
+            return Completion::of_command(before, &self.people, &self.list);
+        }
         let members = chat.members.iter().map(|member| member.id);
         let others = members.filter(|id| Some(*id) != self.me);
         let item = self.list.get(chat.id)?;
@@ -73,6 +76,9 @@ impl App {
     }
 
     pub(super) fn act_in_composer(&mut self, action: Action, effects: &mut Vec<Effect>) {
+        if action == Action::Send && self.run_draft(effects) {
+            return;
+        }
         let columns = self.seen.draft_columns.max(1);
         let Some(chat) = self.chat_mut() else {
             if action == Action::Back {

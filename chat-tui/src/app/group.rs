@@ -27,7 +27,7 @@ const fn notify_words(notify: Notify) -> &'static str {
 
 impl App {
     /// The conversation that the user means: the selected one in the list, else the open one.
-    fn meant(&self) -> Option<&Item> {
+    pub(super) fn meant(&self) -> Option<&Item> {
         let id = match self.pane {
             super::Pane::List => self.list.selected(),
             _ => self.open,
@@ -47,7 +47,7 @@ impl App {
         self.dialog = Some(Dialog::Menu(menu));
     }
 
-    fn conversation_items(&self, item: &Item) -> Vec<(Action, String)> {
+    pub(super) fn conversation_items(&self, item: &Item) -> Vec<(Action, String)> {
         let either = |is: bool, yes: &'static str, no: &'static str| if is { yes } else { no };
         let (unread, _) = self.unread(item);
         let group = item.kind == ConversationKind::Group;
@@ -87,6 +87,7 @@ impl App {
             (admin, Action::Rename, "rename"),
             (admin, Action::Topic, "topic"),
             (owner, Action::History, history),
+            (!group, Action::Profile, "about this person"),
             (
                 !group && to_others,
                 Action::Block,
@@ -165,7 +166,16 @@ impl App {
                 };
                 effects.push(Effect::Do(Deed::History(id, other)));
             }
-            Action::Block => self.toggle_block(id, effects),
+            Action::Profile => {
+                if let Some(peer) = item.peer {
+                    self.open_profile(peer, effects);
+                }
+            }
+            Action::Block => {
+                if let Some(peer) = item.peer {
+                    self.toggle_block_of(peer, effects);
+                }
+            }
             Action::Leave => self.ask_to_leave(id),
             Action::DeleteGroup => {
                 let text = format!("Delete “{}” for everyone? It cannot be undone.", item.name);
@@ -211,21 +221,6 @@ impl App {
             chat.keep_unread(newest - 1);
         }
         effects.push(Effect::MarkUnread(id, newest - 1));
-    }
-
-    fn toggle_block(&mut self, id: ConversationId, effects: &mut Vec<Effect>) {
-        let Some(peer) = self.list.get(id).and_then(|item| item.peer) else {
-            return;
-        };
-        if self.blocked.contains(&peer) {
-            return effects.push(Effect::Do(Deed::Block(peer, false)));
-        }
-        let text = format!(
-            "Block {}? Neither of you can write here then, and they are not told.",
-            self.people.name(peer)
-        );
-        let question = Question::before(Deed::Block(peer, true), &text);
-        self.dialog = Some(Dialog::Ask(question));
     }
 
     fn ask_to_leave(&mut self, id: ConversationId) {
@@ -296,6 +291,11 @@ impl App {
             Action::Add if role >= Role::Admin => {
                 let dialog = NewConversation::adding_to(conversation);
                 self.show_above(Dialog::NewConversation(dialog));
+            }
+            Action::Profile => {
+                if let Some(person) = member.map(|member| member.id).or(banned) {
+                    self.open_profile(person, effects);
+                }
             }
             Action::Add => self.tell_error("only admins and owners add people"),
             Action::Leave => self.ask_to_leave(conversation),

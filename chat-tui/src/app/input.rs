@@ -7,7 +7,6 @@ use super::{
     keymap::{Action, Code, Context, Key, Preset},
     new_conversation::NewConversation,
     search::Search,
-    switcher::Switcher,
     timeline::ItemId,
 };
 use crate::{effect::Effect, event::Anchor};
@@ -20,19 +19,35 @@ impl App {
         self.notice = None;
         self.somebody_is_here(effects);
         let quit_asked = std::mem::take(&mut self.quit_asked);
+        let open = self.open;
         let action = self.keymap.lookup(self.contexts(), key);
         match action {
-            Some(Action::Quit) => effects.push(Effect::Quit),
-            Some(Action::Redraw) => effects.push(Effect::Redraw),
-            Some(Action::Suspend) => effects.push(Effect::Suspend),
-            Some(Action::Help) if matches!(self.dialog, Some(Dialog::Help(_))) => {
-                self.close_dialog();
-            }
-            Some(Action::Help) => self.show_above(Dialog::Help(0)),
-            Some(Action::RetryNow) => self.retry_now(effects),
-            Some(Action::Interrupt) => self.interrupt(quit_asked, effects),
+            Some(action) if self.act_everywhere(action, quit_asked, effects) => {}
             action => self.key_by_place(key, action, effects),
         }
+        if self.open != open {
+            self.list_top = None;
+        }
+    }
+
+    /// Does what can be done always; false if the action is none of that.
+    pub(super) fn act_everywhere(
+        &mut self,
+        action: Action,
+        quit_asked: bool,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        match action {
+            Action::Quit => effects.push(Effect::Quit),
+            Action::Redraw => effects.push(Effect::Redraw),
+            Action::Suspend => effects.push(Effect::Suspend),
+            Action::Help if matches!(self.dialog, Some(Dialog::Help(_))) => self.close_dialog(),
+            Action::Help => self.show_above(Dialog::Help(0)),
+            Action::RetryNow => self.retry_now(effects),
+            Action::Interrupt => self.interrupt(quit_asked, effects),
+            _ => return false,
+        }
+        true
     }
 
     fn key_by_place(&mut self, key: Key, action: Option<Action>, effects: &mut Vec<Effect>) {
@@ -97,7 +112,11 @@ impl App {
 
     pub(super) fn act(&mut self, action: Action, effects: &mut Vec<Effect>) {
         match action {
-            Action::Switcher => self.dialog = Some(Dialog::Switcher(Switcher::default())),
+            Action::Switcher => self.open_switcher("", effects),
+            Action::Commands => self.open_switcher(">", effects),
+            Action::Editor | Action::Undo | Action::Redo if self.open.is_some() => {
+                self.act_in_composer(action, effects);
+            }
             Action::NewConversation => {
                 self.dialog = Some(Dialog::NewConversation(NewConversation::default()));
             }
@@ -156,10 +175,14 @@ impl App {
     }
 
     fn scroll_page(&mut self, pages: isize) {
+        let page = self.seen.page.saturating_sub(2).max(1);
+        self.scroll_rows(pages * isize::try_from(page).unwrap_or(1));
+    }
+
+    pub(super) fn scroll_rows(&mut self, rows: isize) {
         let seen = self.seen;
-        let rows = isize::try_from(seen.page.saturating_sub(2).max(1)).unwrap_or(1);
         let Some(chat) = self.chat_mut() else { return };
-        let side = if pages < 0 {
+        let side = if rows < 0 {
             &mut chat.older
         } else {
             &mut chat.newer
@@ -169,7 +192,7 @@ impl App {
         }
         if seen.conversation == Some(chat.id) {
             chat.unselect();
-            chat.scroll_by(pages * rows, seen.top);
+            chat.scroll_by(rows, seen.top);
             if self.pane == Pane::Messages {
                 self.pane = Pane::Composer;
             }
@@ -217,6 +240,7 @@ impl App {
     }
 
     pub(super) fn go_to_list(&mut self) {
+        self.list_top = None;
         if let Some(chat) = self.chat_mut() {
             chat.unselect();
         }
@@ -244,6 +268,7 @@ impl App {
     }
 
     fn act_in_list(&mut self, action: Action, effects: &mut Vec<Effect>) {
+        self.list_top = None;
         let all = isize::try_from(self.list.len()).unwrap_or(isize::MAX);
         match action {
             Action::Up => self.list.move_selection(-1),

@@ -4,7 +4,13 @@ use std::ops::Range;
 
 use chat_core::model::UserId;
 
-use super::{people::People, text::Plain, timeline::Said};
+use super::{
+    conversations::ConversationList,
+    people::People,
+    slash::{self, Argument},
+    text::Plain,
+    timeline::Said,
+};
 
 /// So many names are offered.
 const OFFERED: usize = 6;
@@ -81,6 +87,8 @@ pub struct Completion {
     pub selected: usize,
     /// How many bytes before the cursor they take the place of.
     pub letters: usize,
+    /// What stands before each.
+    pub sign: &'static str,
 }
 
 impl Completion {
@@ -126,6 +134,80 @@ impl Completion {
             offers,
             selected: 0,
             letters: letters.len(),
+            sign: "@",
+        })
+    }
+
+    /// What is offered while the name of a command, or what it wants to be told, is written.
+    #[must_use]
+    pub fn of_command(before: &str, people: &People, list: &ConversationList) -> Option<Self> {
+        let line = before
+            .strip_prefix('/')
+            .filter(|line| !line.contains('\n'))?;
+        let Some((name, argument)) = line.split_once(' ') else {
+            return Self::of_names(line);
+        };
+        let argument = argument.trim_start();
+        let written = argument.trim_start_matches('@');
+        let wanted = written.to_lowercase();
+        let offer = |text: &str, name: &str| Offer {
+            username: Plain::line(text),
+            name: Plain::line(name),
+        };
+        let fits = |text: &str| text.to_lowercase().starts_with(&wanted);
+        let (mut offers, sign): (Vec<Offer>, _) = match slash::named(name)?.argument {
+            Argument::Nothing | Argument::Words(_) => return None,
+            Argument::Choice(all) => {
+                let all = all.iter().filter(|text| fits(text));
+                (all.map(|text| offer(text, "")).collect(), "")
+            }
+            Argument::Conversation => {
+                let all = list.all().filter(|item| fits(item.name.as_str()));
+                let all = all.map(|item| offer(item.name.as_str(), ""));
+                (all.take(OFFERED).collect(), "")
+            }
+            Argument::Person => {
+                let all = people.iter().map(|(_, person)| person);
+                let all = all.filter(|p| fits(p.username.as_str()) || fits(p.name.as_str()));
+                let all = all.map(|p| offer(p.username.as_str(), p.name.as_str()));
+                let mut all: Vec<Offer> = all.collect();
+                all.sort_by(|a, b| a.username.as_str().cmp(b.username.as_str()));
+                (all, "@")
+            }
+        };
+        offers.truncate(OFFERED);
+        // What stands there in full needs no offer: Enter is to run the command then.
+        let is_whole = |offer: &Offer| offer.username.as_str().to_lowercase() == wanted.trim_end();
+        (!offers.is_empty() && !offers.iter().any(is_whole)).then_some(Self {
+            offers,
+            selected: 0,
+            letters: written.len(),
+            sign,
+        })
+    }
+
+    fn of_names(letters: &str) -> Option<Self> {
+        let wanted = letters.to_lowercase();
+        if slash::named(letters).is_some() {
+            return None;
+        }
+        let commands = slash::COMMANDS.iter();
+        let commands = commands.filter(|command| command.name.starts_with(&wanted));
+        let offers: Vec<Offer> = commands
+            .map(|command| {
+                let argument = command.argument.shown();
+                let gap = if argument.is_empty() { "" } else { " — " };
+                Offer {
+                    username: Plain::line(command.name),
+                    name: Plain::line(&format!("{argument}{gap}{}", command.help)),
+                }
+            })
+            .collect();
+        (!offers.is_empty()).then_some(Self {
+            offers,
+            selected: 0,
+            letters: letters.len(),
+            sign: "/",
         })
     }
 }

@@ -4,6 +4,7 @@ use chat_core::model::{ConversationKind, Emoji, Role, Seq};
 
 use super::{
     App, Dialog, Pane,
+    address::Address,
     ask::Question,
     chat::{Chat, More, ReplyTo},
     input::HALF_A_PAGE,
@@ -119,18 +120,38 @@ impl App {
                 effects.push(Effect::Readers(conversation, seq));
             }
             Action::Answered => self.go_to_answered(effects),
+            Action::OpenLink => self.open_addresses(),
+            Action::Details => self.open_details(),
+            Action::Sender => {
+                let sender = said.sender;
+                self.open_profile(sender, effects);
+            }
             _ => {}
         }
     }
 
+    pub(super) fn open_message_menu(&mut self) {
+        let items = self.message_items();
+        if items.is_empty() {
+            return;
+        }
+        let items = items
+            .into_iter()
+            .map(|(action, text)| (action, text.to_owned()));
+        let menu = Menu::new(Subject::Message, "Message", items.collect());
+        self.dialog = Some(Dialog::Menu(menu));
+    }
+
     /// All that can be done with the selected message.
-    fn open_message_menu(&mut self) {
-        let Some(chat) = self.chat() else { return };
-        let items: Vec<(Action, &str)> = match (chat.selected, chat.selected_said()) {
+    pub(super) fn message_items(&self) -> Vec<(Action, &'static str)> {
+        let Some(chat) = self.chat() else {
+            return Vec::new();
+        };
+        match (chat.selected, chat.selected_said()) {
             (Some(ItemId::Pending(id)), _) => {
                 let pending = chat.timeline.find_pending(id);
                 match pending.map(|pending| &pending.state) {
-                    Some(Sending::Accepted(_)) | None => return,
+                    Some(Sending::Accepted(_)) | None => Vec::new(),
                     Some(_) => vec![
                         (Action::Resend, "try again"),
                         (Action::Edit, "edit"),
@@ -140,13 +161,8 @@ impl App {
                 }
             }
             (_, Some((_, said))) => self.can_be_done_with(said),
-            _ => return,
-        };
-        let items = items
-            .into_iter()
-            .map(|(action, text)| (action, text.to_owned()));
-        let menu = Menu::new(Subject::Message, "Message", items.collect());
-        self.dialog = Some(Dialog::Menu(menu));
+            _ => Vec::new(),
+        }
     }
 
     fn can_be_done_with(&self, said: &Said) -> Vec<(Action, &'static str)> {
@@ -158,6 +174,7 @@ impl App {
         let direct = item.is_some_and(|item| item.kind == ConversationKind::Direct);
         let moderates = item.is_some_and(|item| !direct && item.role >= Role::Admin);
         let has_my_reaction = said.reactions_of(self.me).next().is_some();
+        let has_link = !Address::all_in(&said.body).is_empty();
         let offered = [
             (true, Action::Reply, "reply"),
             (true, Action::React, "react"),
@@ -174,7 +191,10 @@ impl App {
                 },
             ),
             (true, Action::Copy, "copy the text"),
+            (has_link, Action::OpenLink, "open a link in it"),
             (true, Action::Readers, "who has read it"),
+            (true, Action::Details, "details"),
+            (!mine, Action::Sender, "who said it"),
             (true, Action::MarkUnread, "mark unread from here"),
             (
                 said.reply_to.is_some(),

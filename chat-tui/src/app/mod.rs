@@ -1,5 +1,7 @@
 //! What is true: the state of the client, changed by events and by nothing else.
 
+pub mod about;
+pub mod address;
 pub mod ask;
 pub mod chat;
 pub mod composer;
@@ -25,6 +27,7 @@ mod outcome;
 pub mod own;
 pub mod panels;
 pub mod people;
+mod pointer;
 pub mod reactions;
 mod remembering;
 pub mod search;
@@ -32,6 +35,7 @@ mod sending;
 mod session;
 mod settle;
 pub mod sign_in;
+pub mod slash;
 pub mod switcher;
 pub mod text;
 pub mod timeline;
@@ -74,6 +78,9 @@ const FOLLOWED: usize = 8;
 const MAX_BODY_CHARS: usize = 8_000;
 /// The most people whose presence is watched, until the server says otherwise.
 const MAX_WATCHED: usize = 200;
+
+/// Answers to questions of the switcher are told from those to other dialogs, which count from 1.
+const FIRST_TICKET: u64 = 1 << 32;
 
 /// What is on the screen.
 #[derive(Debug)]
@@ -171,6 +178,8 @@ pub struct App {
     pub notice: Option<Notice>,
     /// The longest message that the server takes, in characters.
     pub max_body_chars: usize,
+    /// The list was scrolled to this place by the mouse.
+    pub list_top: Option<usize>,
     /// What the last drawing showed.
     pub seen: Seen,
     /// Something visible may have changed since this was last set to false.
@@ -178,6 +187,7 @@ pub struct App {
     chats: HashMap<ConversationId, Chat>,
     recent: VecDeque<ConversationId>,
     killed: String,
+    tickets: u64,
     focused: bool,
     quit_asked: bool,
     beneath: Vec<Dialog>,
@@ -229,11 +239,13 @@ impl App {
             blocked: HashSet::new(),
             notice: None,
             max_body_chars: MAX_BODY_CHARS,
+            list_top: None,
             seen: Seen::default(),
             changed: true,
             chats: HashMap::new(),
             recent: VecDeque::new(),
             killed: String::new(),
+            tickets: FIRST_TICKET,
             focused: true,
             quit_asked: false,
             beneath: Vec::new(),
@@ -347,6 +359,7 @@ impl App {
         match event {
             Event::Tick(now) => return self.tick(now, effects),
             Event::Key(key) => self.key(key, effects),
+            Event::Pointer(gesture, spot) => self.point(gesture, spot, effects),
             Event::Paste(text) => self.paste(&text, effects),
             Event::Focus(focused) => {
                 self.focused = focused;
@@ -422,8 +435,14 @@ impl App {
                 let me = self.me;
                 if let Some(Dialog::NewConversation(dialog)) = &mut self.dialog {
                     dialog.answer(ticket, found, me);
+                } else {
+                    self.found_for_switcher(ticket, found);
                 }
             }
+            Event::Whois(username, errand, answer) => {
+                self.take_whois(&username, errand, answer, effects);
+            }
+            Event::Opened(outcome) => self.opened(outcome),
             Event::Started(row) => self.started(row, effects),
             Event::NotSuspended => self.tell("there is no shell to go back to"),
         }

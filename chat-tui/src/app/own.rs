@@ -114,7 +114,7 @@ impl App {
         }
     }
 
-    fn own_menu(&self) -> Menu {
+    pub(super) fn own_menu(&self) -> Menu {
         let own = &self.own;
         let is = |wanted| own.seen_as() == wanted;
         let status = |wanted, text: &str| {

@@ -24,19 +24,28 @@ pub struct People {
     asked: HashSet<UserId>,
 }
 
-impl People {
-    /// Takes over what a profile says; presence only where it says something.
-    pub fn learn(&mut self, profile: &Profile) {
-        let older = self.known.get(&profile.id).and_then(|p| p.presence);
+impl Person {
+    /// Makes a profile safe to show.
+    #[must_use]
+    pub fn new(profile: &Profile) -> Self {
         let name = match Plain::line(&profile.display_name) {
             blank if blank.is_empty() => Plain::line(&profile.username),
             name => name,
         };
-        let person = Person {
+        Self {
             name,
             username: Plain::line(&profile.username),
-            presence: profile.presence.or(older),
-        };
+            presence: profile.presence,
+        }
+    }
+}
+
+impl People {
+    /// Takes over what a profile says; presence only where it says something.
+    pub fn learn(&mut self, profile: &Profile) {
+        let older = self.known.get(&profile.id).and_then(|p| p.presence);
+        let mut person = Person::new(profile);
+        person.presence = person.presence.or(older);
         self.known.insert(profile.id, person);
         self.asked.remove(&profile.id);
     }
@@ -59,6 +68,20 @@ impl People {
             }
             _ => false,
         }
+    }
+
+    /// Everybody, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (UserId, &Person)> {
+        self.known.iter().map(|(id, person)| (*id, person))
+    }
+
+    /// Who has this user name, if they were met.
+    #[must_use]
+    pub fn by_username(&self, username: &str) -> Option<UserId> {
+        let wanted = username.to_lowercase();
+        let is = |person: &Person| person.username.as_str().to_lowercase() == wanted;
+        let mut known = self.known.iter();
+        known.find(|(_, person)| is(person)).map(|(id, _)| *id)
     }
 
     /// Who this is, if it is known.

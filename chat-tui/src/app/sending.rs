@@ -38,9 +38,12 @@ impl Pending {
 impl App {
     /// Puts the draft into the outbox.
     pub(super) fn send(&mut self, effects: &mut Vec<Effect>) {
-        let Some(body) = self.body_of_draft() else {
+        let Some(mut body) = self.body_of_draft() else {
             return;
         };
+        if body.starts_with("//") {
+            body.remove(0);
+        }
         let (client_id, at) = (self.next_client_id(), self.now);
         self.stop_typing(effects);
         let Some(chat) = self.chat() else { return };
@@ -65,7 +68,7 @@ impl App {
                 let action = self.keymap.lookup(self.contexts(), *key);
                 !matches!(action, Some(Action::Quit | Action::Interrupt))
             }
-            Event::Paste(_) => true,
+            Event::Paste(_) | Event::Pointer(..) => true,
             _ => false,
         };
         let waits = waits && self.submitted.is_some() && matches!(self.screen, Screen::Main);

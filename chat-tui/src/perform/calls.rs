@@ -93,6 +93,14 @@ pub(super) async fn search(
     client.search(&query, cursor.as_deref()).await
 }
 
+/// Who has exactly this user name: it is the first that begins with it.
+pub(super) async fn whois(client: &Client, username: &str) -> Result<Option<Profile>, ClientError> {
+    let wanted = username.to_lowercase();
+    let found = client.find_users(username, None).await?.items;
+    let mut found = found.into_iter();
+    Ok(found.find(|profile| profile.username.to_lowercase() == wanted))
+}
+
 pub(super) async fn members(
     client: &Client,
     id: ConversationId,

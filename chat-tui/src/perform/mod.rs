@@ -203,6 +203,12 @@ impl World {
                     Event::Done(deed, outcome)
                 });
             }
+            Effect::Whois(username, errand) => {
+                self.spawn(async move {
+                    let found = calls::whois(&client, &username).await;
+                    Event::Whois(username, errand, found)
+                });
+            }
             Effect::Direct(peer) => {
                 self.spawn(async move { Event::Started(client.direct(peer).await.map(Box::new)) });
             }

@@ -9,14 +9,17 @@ use ratatui::{
 };
 
 use super::{Pen, cells, put};
-use crate::app::{
-    Pane,
-    chat::Chat,
-    composer::Motion,
-    conversations::Item,
-    keymap::{Action, Context},
-    text::{fit, width},
-    timeline::excerpt,
+use crate::{
+    app::{
+        Pane,
+        chat::Chat,
+        composer::Motion,
+        conversations::Item,
+        keymap::{Action, Context},
+        text::{fit, width},
+        timeline::excerpt,
+    },
+    event::Spot,
 };
 
 /// The draft grows up to so many rows.
@@ -246,6 +249,11 @@ impl Pen<'_> {
         }
         let height = usize::from(area.height);
         let first = (draft.cursor.0 + 1).saturating_sub(height);
+        let spot = Spot::Draft {
+            row: first,
+            column: 0,
+        };
+        self.cache.hits.push(text, spot);
         for (y, row) in draft.rows.iter().skip(first).take(height).enumerate() {
             put(buffer, text, 0, cells(y), &Line::from(row.as_str()));
         }

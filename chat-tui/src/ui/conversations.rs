@@ -9,11 +9,14 @@ use ratatui::{
 };
 
 use super::{Pen, cells, paint, put, time};
-use crate::app::{
-    Pane,
-    conversations::Item,
-    keymap::{Action, Context},
-    text::{fit, width},
+use crate::{
+    app::{
+        Pane,
+        conversations::Item,
+        keymap::{Action, Context},
+        text::{fit, width},
+    },
+    event::Spot,
 };
 
 /// From this height on each conversation has a second row for its last message.
@@ -21,6 +24,7 @@ const TWO_ROWS_FROM: u16 = 8;
 
 impl Pen<'_> {
     pub(super) fn list(&mut self, area: Rect, buffer: &mut Buffer) {
+        self.cache.hits.push(area, Spot::List);
         let list = &self.app.list;
         let archived = if list.shows_archived() {
             0
@@ -78,16 +82,21 @@ impl Pen<'_> {
         let fits = usize::from(area.height / rows_each).max(1);
         let selected = list.selected_position().unwrap_or(0);
         // The selected one is kept off the edge while there is anything beyond it.
-        let first = selected
-            .saturating_sub(fits * 2 / 3)
+        let first = self
+            .app
+            .list_top
+            .unwrap_or(selected.saturating_sub(fits * 2 / 3))
             .min(list.len().saturating_sub(fits));
+        self.seen.list_top = first;
         for (n, item) in list.iter().skip(first).take(fits).enumerate() {
             let row = Rect {
                 y: area.y + cells(n) * rows_each,
                 height: rows_each,
                 ..area
             };
-            self.item(item, row.intersection(area), buffer);
+            let row = row.intersection(area);
+            self.cache.hits.push(row, Spot::Conversation(item.id));
+            self.item(item, row, buffer);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The help: the table of keys, as it is.
+//! The help: the keys as they are bound, and the commands.
 
 use ratatui::{
     buffer::Buffer,
@@ -7,7 +7,10 @@ use ratatui::{
 };
 
 use super::{Pen, cells, put};
-use crate::app::text::width;
+use crate::app::{
+    slash::{Argument, COMMANDS},
+    text::width,
+};
 
 impl Pen<'_> {
     pub(super) fn help(&mut self, line: usize, area: Rect, buffer: &mut Buffer) {
@@ -22,6 +25,18 @@ impl Pen<'_> {
     }
 
     fn help_lines(&self, columns: u16) -> Vec<Line<'static>> {
+        let (shown, column) = match columns {
+            0..60 => (1, 9_usize),
+            60..78 => (2, 15),
+            _ => (3, 22),
+        };
+        let entry = |left: &str, help: &'static str| {
+            let pad = " ".repeat(column.saturating_sub(width(left)));
+            Line::from(vec![
+                Span::styled(format!(" {left}{pad} "), self.theme.strong()),
+                Span::raw(help),
+            ])
+        };
         let mut lines = Vec::new();
         let mut context = None;
         let bindings = self.app.keymap.bindings().iter();
@@ -33,19 +48,28 @@ impl Pen<'_> {
                 context = Some(binding.context);
                 lines.push(Line::styled(binding.context.title(), self.theme.accent()));
             }
-            let (shown, column) = match columns {
-                0..60 => (1, 9_usize),
-                60..78 => (2, 15),
-                _ => (3, 22),
-            };
             let keys: Vec<String> = binding.keys.iter().map(ToString::to_string).collect();
-            let keys = keys[..shown.min(keys.len())].join("  ");
-            let pad = " ".repeat(column.saturating_sub(width(&keys)));
-            lines.push(Line::from(vec![
-                Span::styled(format!(" {keys}{pad} "), self.theme.strong()),
-                Span::raw(binding.help),
-            ]));
+            lines.push(entry(
+                &keys[..shown.min(keys.len())].join("  "),
+                binding.help,
+            ));
         }
+        lines.push(Line::default());
+        lines.push(Line::styled(
+            "Commands, written as a message",
+            self.theme.accent(),
+        ));
+        for command in COMMANDS {
+            let argument = match command.argument {
+                Argument::Choice(_) => "…".to_owned(),
+                argument => argument.shown(),
+            };
+            lines.push(entry(
+                &format!("/{} {argument}", command.name),
+                command.help,
+            ));
+        }
+        lines.push(entry("//", "a message that begins with /"));
         lines
     }
 }

@@ -6,14 +6,17 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{Pen, put};
-use crate::app::{
-    Dialog, Pane, Screen,
-    composer::Motion,
-    keymap::{Action, Context},
-    sign_in::SignIn as Form,
-    text::{fit, width},
-    timeline::{ItemId, Sending},
+use super::{Pen, cells, put};
+use crate::{
+    app::{
+        Dialog, Pane, Screen,
+        composer::Motion,
+        keymap::{Action, Context},
+        sign_in::SignIn as Form,
+        text::{fit, width},
+        timeline::{ItemId, Sending},
+    },
+    event::Spot,
 };
 
 /// A key and what it does, in a word.
@@ -23,7 +26,7 @@ const HELP: Hint = (Context::Everywhere, Action::Help, "help");
 const QUIT: Hint = (Context::Everywhere, Action::Quit, "quit");
 
 impl Pen<'_> {
-    pub(super) fn key_bar(&self, area: Rect, buffer: &mut Buffer) {
+    pub(super) fn key_bar(&mut self, area: Rect, buffer: &mut Buffer) {
         if let Some(notice) = &self.app.notice {
             let (mark, style) = if notice.is_error {
                 ("! ", self.theme.bad())
@@ -40,11 +43,17 @@ impl Pen<'_> {
             let Some(key) = self.app.keymap.key_for(context, action) else {
                 continue;
             };
-            let key = key.to_string();
+            let (pressed, key) = (Spot::Key(key), key.to_string());
             let needed = width(&key) + 1 + width(label) + 2;
             if used + needed > usize::from(area.width) + 1 {
                 break;
             }
+            let hint = Rect {
+                x: area.x + cells(used),
+                width: cells(needed - 2),
+                ..area
+            };
+            self.cache.hits.push(hint.intersection(area), pressed);
             used += needed;
             spans.push(Span::raw(if spans.is_empty() { " " } else { "  " }));
             spans.push(Span::styled(key, self.theme.accent()));
@@ -191,7 +200,23 @@ fn dialog_hints(dialog: &Dialog) -> Vec<Hint> {
             (InDialog, Action::Move(Motion::Right), "next"),
             (InDialog, Action::Back, "close"),
         ],
-        Dialog::Readers(_) => vec![(InDialog, Action::Back, "close")],
+        Dialog::Addresses(panel) => {
+            let mut hints = vec![
+                (InDialog, Action::Enter, "open"),
+                (Context::Panel, Action::Copy, "copy"),
+                (InDialog, Action::Back, "close"),
+            ];
+            if panel.all.len() > 1 {
+                hints.push((InDialog, Action::Down, "next"));
+            }
+            hints
+        }
+        Dialog::Profile(_) => vec![
+            (Context::Panel, Action::Write, "write"),
+            (Context::Panel, Action::Block, "block"),
+            (InDialog, Action::Back, "close"),
+        ],
+        Dialog::Readers(_) | Dialog::Details(_) => vec![(InDialog, Action::Back, "close")],
         Dialog::Pins(_) => vec![
             (InDialog, Action::Enter, "go there"),
             (InDialog, Action::Back, "close"),

@@ -4,7 +4,11 @@ use std::{collections::HashMap, ops::Range, rc::Rc};
 
 use chat_core::model::ConversationId;
 
-use crate::app::{text::Plain, timeline::ItemId, wrap::wrap};
+use super::hits::Hits;
+use crate::{
+    app::{text::Plain, timeline::ItemId, wrap::wrap},
+    event::Spot,
+};
 
 /// Rows of a message that are shown before the rest is folded.
 const FOLDED_ROWS: usize = 24;
@@ -34,12 +38,20 @@ struct Held {
 pub struct LayoutCache {
     held: HashMap<(ConversationId, ItemId, usize, bool), Held>,
     frame: u64,
+    pub(super) hits: Hits,
 }
 
 impl LayoutCache {
+    /// What the last frame showed in a cell.
+    #[must_use]
+    pub fn spot(&self, column: u16, row: u16) -> Option<Spot> {
+        self.hits.at(column, row)
+    }
+
     /// A frame begins.
     pub(super) fn begin(&mut self) {
         self.frame += 1;
+        self.hits.clear();
         if self.held.len() > HELD {
             let frame = self.frame;
             self.held.retain(|_, held| held.used + 2 >= frame);

@@ -7,12 +7,15 @@ use ratatui::{
 };
 
 use super::{Pen, cells, paint, put};
-use crate::app::{
-    ask::{Prompt, Question},
-    keymap::{Action, Context},
-    menu::Menu,
-    text::{fit, width},
-    wrap::wrap,
+use crate::{
+    app::{
+        ask::{Prompt, Question},
+        keymap::{Action, Context},
+        menu::Menu,
+        text::{fit, width},
+        wrap::wrap,
+    },
+    event::Spot,
 };
 
 const WIDEST: usize = 60;
@@ -39,6 +42,7 @@ impl Pen<'_> {
                 Span::raw(fit(text, room).into_owned()),
             ]);
             put(buffer, inner, 0, row, &line);
+            self.cache.hits.push_row(inner, row, Spot::Row(y));
             if y == menu.selected {
                 paint(buffer, inner, row, self.theme.selected());
             }

@@ -1,8 +1,10 @@
 //! What it looks like: draws the state, and changes nothing.
 
+mod about;
 mod chat;
 mod conversations;
 mod help;
+mod hits;
 mod inbox;
 mod key_bar;
 mod layout_cache;
@@ -36,7 +38,7 @@ use crate::{
         keymap::{Action, Context},
         text::{self, fit},
     },
-    event::Seen,
+    event::{Seen, Spot},
 };
 
 /// The smallest screen on which anything useful fits.
@@ -107,6 +109,9 @@ impl Pen<'_> {
             Some(Dialog::Ask(question)) => self.question(question, middle, buffer),
             Some(Dialog::Prompt(prompt)) => self.prompt(prompt, middle, buffer),
             Some(Dialog::React(picker)) => self.picker(picker, middle, buffer),
+            Some(Dialog::Addresses(panel)) => self.addresses(panel, middle, buffer),
+            Some(Dialog::Details(details)) => self.details(details, middle, buffer),
+            Some(Dialog::Profile(person)) => self.profile(*person, middle, buffer),
             Some(Dialog::Readers(panel)) => self.readers(panel, middle, buffer),
             Some(Dialog::Pins(panel)) => self.pins(panel, middle, buffer),
             Some(Dialog::Members(panel)) => self.members(panel, middle, buffer),
@@ -144,7 +149,7 @@ impl Pen<'_> {
     }
 
     /// An empty box in the middle, with a title; what is in it is given back.
-    fn popup(&self, title: &str, size: (u16, u16), area: Rect, buffer: &mut Buffer) -> Rect {
+    fn popup(&mut self, title: &str, size: (u16, u16), area: Rect, buffer: &mut Buffer) -> Rect {
         let width = size.0.min(area.width);
         let height = size.1.min(area.height);
         let outer = Rect {
@@ -153,6 +158,7 @@ impl Pen<'_> {
             width,
             height,
         };
+        self.cache.hits.push(outer, Spot::Dialog);
         Clear.render(outer, buffer);
         for y in outer.top()..outer.bottom() {
             // A wide glyph that reaches into the box would hide its edge.

@@ -7,9 +7,12 @@ use ratatui::{
 };
 
 use super::{Pen, cells, paint, put};
-use crate::app::{
-    new_conversation::{Found, NewConversation},
-    text::fit,
+use crate::{
+    app::{
+        new_conversation::{Found, NewConversation},
+        text::fit,
+    },
+    event::Spot,
 };
 
 impl Pen<'_> {
@@ -68,7 +71,7 @@ impl Pen<'_> {
         }
     }
 
-    fn people(&self, dialog: &NewConversation, area: Rect, buffer: &mut Buffer) {
+    fn people(&mut self, dialog: &NewConversation, area: Rect, buffer: &mut Buffer) {
         if dialog.found.is_empty() {
             let text = if dialog.query.is_empty() && dialog.chosen.is_empty() {
                 "Write the beginning of somebody’s name."
@@ -85,6 +88,8 @@ impl Pen<'_> {
         let first = (dialog.selected + 1).saturating_sub(height);
         for (y, person) in dialog.found.iter().skip(first).take(height).enumerate() {
             put(buffer, area, 0, cells(y), &self.found(dialog, person));
+            let spot = Spot::Row(first + y);
+            self.cache.hits.push_row(area, cells(y), spot);
             if first + y == dialog.selected {
                 paint(buffer, area, cells(y), self.theme.selected());
             }

@@ -9,9 +9,12 @@ use ratatui::{
 };
 
 use super::{Pen, cells, paint, put, time};
-use crate::app::{
-    panels::{Loading, Members, Pins, Place, Readers, SignIns},
-    text::{fit, width},
+use crate::{
+    app::{
+        panels::{Loading, Members, Pins, Place, Readers, SignIns},
+        text::{fit, width},
+    },
+    event::Spot,
 };
 
 impl Pen<'_> {
@@ -139,12 +142,13 @@ impl Pen<'_> {
     }
 
     /// Lines of which one is selected and on the screen.
-    fn rows(&self, lines: &[Line<'static>], selected: usize, area: Rect, buffer: &mut Buffer) {
+    fn rows(&mut self, lines: &[Line<'static>], selected: usize, area: Rect, buffer: &mut Buffer) {
         let height = usize::from(area.height).max(1);
         let first = (selected + 1).saturating_sub(height);
         for (y, line) in lines.iter().enumerate().skip(first).take(height) {
             let row = cells(y - first);
             put(buffer, area, 0, row, line);
+            self.cache.hits.push_row(area, row, Spot::Row(y));
             if y == selected {
                 paint(buffer, area, row, self.theme.selected());
             }

@@ -9,9 +9,12 @@ use ratatui::{
 };
 
 use super::{Pen, cells, paint, put};
-use crate::app::{
-    reactions::Picker,
-    text::{fit, width},
+use crate::{
+    app::{
+        reactions::Picker,
+        text::{fit, width},
+    },
+    event::Spot,
 };
 
 /// Each emoji has so many columns.
@@ -65,14 +68,14 @@ impl Pen<'_> {
     }
 
     /// The names that are offered, right above what is being written.
-    pub(super) fn completion(&self, messages: Rect, buffer: &mut Buffer) {
+    pub(super) fn completion(&mut self, messages: Rect, buffer: &mut Buffer) {
         let Some(completion) = &self.app.completion else {
             return;
         };
         let lines: Vec<String> = completion
             .offers
             .iter()
-            .map(|offer| format!(" @{}  {} ", offer.username, offer.name))
+            .map(|offer| format!(" {}{}  {} ", completion.sign, offer.username, offer.name))
             .collect();
         let widest = lines.iter().map(|line| width(line)).max().unwrap_or(0);
         let rows = cells(lines.len()).min(messages.height);
@@ -94,6 +97,7 @@ impl Pen<'_> {
             let line = fit(line, usize::from(columns)).into_owned();
             let row = cells(y - first);
             put(buffer, area, 0, row, &Line::raw(line));
+            self.cache.hits.push_row(area, row, Spot::Offer(y));
             let style = if y == completion.selected {
                 self.theme.selected()
             } else {

@@ -11,10 +11,13 @@ use ratatui::{
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::{Pen, cells, paint, put, time};
-use crate::app::{
-    search::{Hit, Search},
-    text::{fit, width},
-    timeline::excerpt,
+use crate::{
+    app::{
+        search::{Hit, Search},
+        text::{fit, width},
+        timeline::excerpt,
+    },
+    event::Spot,
 };
 
 impl Pen<'_> {
@@ -78,6 +81,8 @@ impl Pen<'_> {
         let room = usize::from(area.width);
         for (n, hit) in hits.iter().enumerate().skip(first).take(fits) {
             let y = cells(n - first) * 2;
+            self.cache.hits.push_row(area, y, Spot::Row(n));
+            self.cache.hits.push_row(area, y + 1, Spot::Row(n));
             put(buffer, area, 0, y, &self.hit_heading(hit, with_place, room));
             let text = self.hit_text(hit, words, room.saturating_sub(2));
             put(buffer, area, 2, y + 1, &text);

@@ -55,6 +55,12 @@ pub(super) fn seen(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     then.strftime(format).to_string()
 }
 
+/// To the second, with the time zone: `Sunday 22 November 2026, 14:02:11 (+00:00)`.
+pub(super) fn exact(at: Timestamp, zone: &TimeZone) -> String {
+    let then = local(at, zone);
+    then.strftime("%A %-d %B %Y, %H:%M:%S (%:z)").to_string()
+}
+
 fn days_between(earlier: Date, later: Date) -> i32 {
     earlier.until(later).map_or(0, |span| span.get_days())
 }

@@ -11,7 +11,7 @@ use crate::{
         chat::{Chat, Scroll},
         text::{fit, width},
     },
-    event::Anchor,
+    event::{Anchor, Spot},
 };
 
 /// So many items from the start of what is held, older ones are asked for.
@@ -45,6 +45,7 @@ impl<'p> Pen<'p> {
         let height = usize::from(area.height);
         self.seen.conversation = Some(chat.id);
         self.seen.page = height;
+        self.cache.hits.push(area, Spot::Timeline);
         if chat.timeline.is_empty() || height == 0 {
             self.seen.at_end = true;
             return self.nothing_yet(chat, area, buffer);
@@ -63,6 +64,10 @@ impl<'p> Pen<'p> {
         for (y, place) in rows.iter().enumerate() {
             if let Some(line) = walk.rows(place.index).rows.get(place.row) {
                 put(buffer, area, 0, cells(free + y), line);
+            }
+            if let Some(item) = chat.timeline.id_at(place.index) {
+                let spot = Spot::Message(item);
+                walk.pen.cache.hits.push_row(area, cells(free + y), spot);
             }
         }
         self.seen.top = top;

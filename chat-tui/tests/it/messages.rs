@@ -498,3 +498,69 @@ fn pinned_messages_are_listed_and_gone_to() {
     assert!(matches!(stage.app.dialog, Some(Dialog::Pins(_))));
     assert_eq!(stage.rows_with("cannot reach the server").len(), 1);
 }
+
+#[test]
+fn a_link_is_shown_in_full_before_it_is_opened() {
+    let mut stage = in_boats(Role::Member);
+    let long = format!("https://example.org/{}/end?q=1", "deep/".repeat(20));
+    let body = format!("Look: {long} or http://ana@evil.example/ (not file:///etc/passwd)");
+    stage.entries([entry(BOATS, 4, ANA, &body, 0)]);
+    stage.key(Code::Up);
+    stage.asked();
+    stage.write("o");
+    assert!(stage.asked().is_empty(), "nothing is opened at once");
+    let screen = stage.screen();
+    for words in [
+        "2 links",
+        "end?q=1",
+        "leads to example.org",
+        "leads to evil.example",
+    ] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    assert!(!screen.contains("leads to etc"));
+    stage.key(Code::Enter);
+    let asked = stage.asked();
+    assert!(
+        matches!(&asked[..], [Effect::OpenAddress(address)] if address.as_str() == long),
+        "{asked:?}"
+    );
+    let why = chat_tui::app::text::Plain::line("there is no display here");
+    stage.event(Event::Opened(Err(why)));
+    assert_eq!(
+        stage
+            .rows_with("copied instead of opened: there is no")
+            .len(),
+        1
+    );
+    stage.write("oc");
+    assert_eq!(stage.asked(), [Effect::Copy(long)]);
+}
+
+#[test]
+fn who_said_a_message_and_when_is_told() {
+    let mut stage = in_boats(Role::Member);
+    stage.key(Code::Up);
+    stage.write("i");
+    let screen = stage.screen();
+    for words in [
+        "Ana Lindqvist  @ana",
+        "Sunday 22 November 2026, 14:29:00",
+        "place      3",
+    ] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    stage.key(Code::Esc);
+    stage.asked();
+    stage.write("s");
+    assert_eq!(stage.asked(), [Effect::Person(user(ANA))]);
+    let screen = stage.screen();
+    for words in ["Ana Lindqvist", "@ana", "groups     Boats"] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    stage.write("b");
+    stage.write("y");
+    assert_eq!(deeds(&mut stage), [Deed::Block(user(ANA), true)]);
+    stage.write("w");
+    assert_eq!(stage.asked(), [Effect::Direct(user(ANA))]);
+}

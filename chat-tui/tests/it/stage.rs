@@ -16,7 +16,7 @@ use chat_tui::{
     },
     config::Preferences,
     effect::Effect,
-    event::Event,
+    event::{Event, Gesture},
     kept::Kept,
     ui::{LayoutCache, Theme, view},
 };
@@ -172,6 +172,23 @@ impl Stage {
         rows.filter(|(_, row)| row.contains(text))
             .map(|(n, _)| n)
             .collect()
+    }
+
+    /// Uses the mouse on the first place of the screen that shows this text.
+    pub(crate) fn point(&mut self, gesture: Gesture, text: &str) {
+        let screen = self.screen();
+        let mut rows = screen.lines().enumerate();
+        let found = rows.find_map(|(y, row)| Some((y, row, row.find(text)?)));
+        let (y, row, at) = found.unwrap_or_else(|| panic!("{text} is on no row of {screen}"));
+        let x = chat_tui::app::text::width(&row[..at]);
+        let (x, y) = (u16::try_from(x).unwrap(), u16::try_from(y).unwrap());
+        if let Some(spot) = self.cache.spot(x, y) {
+            self.event(Event::Pointer(gesture, spot));
+        }
+    }
+
+    pub(crate) fn click(&mut self, text: &str) {
+        self.point(Gesture::Press, text);
     }
 
     /// What was asked of the world since the last time.

@@ -103,6 +103,7 @@ pub enum Action {
 impl Action {
     /// Its name in `keys.toml`. It stays what it is from version to version.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "each has a line")]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Help => "help",

@@ -23,12 +23,11 @@ pub struct Rebinding {
 /// The row of the table that says what an action does, as it is meant in this place.
 pub(super) fn row(context: Context, action: Action) -> Option<&'static Row> {
     let places = std::iter::once(&context).chain(context.beneath());
-    places
-        .filter_map(|place| {
-            let mut rows = TABLE.iter();
-            rows.find(|row| row.context == *place && row.action == action)
-        })
-        .next()
+    let mut rows = places.map(|place| {
+        let mut rows = TABLE.iter();
+        rows.find(|row| row.context == *place && row.action == action)
+    });
+    rows.find_map(|row| row)
 }
 
 /// Reads a file of bindings: a table for each place, in it a line for each key, as in

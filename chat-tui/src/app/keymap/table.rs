@@ -84,7 +84,7 @@ pub(super) const TABLE: &[Row] = &{
         ),
         bind(
             Main,
-            &[c('b'), k(Code::F(10)), a('i')],
+            &[c('b'), a('i')],
             A::Inbox,
             "what is unread anywhere, and what was not sent",
         ),
@@ -326,6 +326,7 @@ pub(super) const TABLE: &[Row] = &{
         bind(Panel, &[], A::First, "to the top"),
         bind(Panel, &[], A::Last, "to the bottom"),
         bind(Panel, &[l('w')], A::Write, "write to this person"),
+        bind(Panel, &[l('c'), l('y')], A::Copy, "copy the selected link"),
         bind(
             Panel,
             &[l('b')],
