@@ -55,7 +55,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     } = options;
     let stored = profile.as_ref();
     let resume =
-        client.tokens().is_some() || stored.is_some_and(|profile| profile.is_signed_in(&server));
+        client.tokens().is_some() || stored.is_some_and(|profile| profile.can_resume(&server));
     let username = stored.map_or_else(String::new, |profile| profile.username().to_owned());
     let world = World::new(client, server.clone(), profile);
     let (app, effects) = App::new(Start {

@@ -25,7 +25,7 @@ pub enum ClientError {
     #[error("not signed in")]
     SignedOut,
     /// The [store](super::TokenStore) of the sign-in cannot be used. Look after it.
-    #[error("the sign-in cannot be kept: {0}")]
+    #[error("the sign-in cannot be read or kept: {0}")]
     TokenStore(String),
 }
 

@@ -21,6 +21,10 @@ pub struct Config {
     pub idle_after_minutes: u32,
     /// Where the sign-in is kept.
     pub credential_store: CredentialStore,
+    /// The server to sign in to, where none was named and none is known from before.
+    pub server: String,
+    /// A command of the shell whose first line of output is the password.
+    pub password_command: Option<String>,
 }
 
 impl Default for Config {
@@ -28,6 +32,8 @@ impl Default for Config {
         Self {
             idle_after_minutes: 5,
             credential_store: CredentialStore::default(),
+            server: "http://127.0.0.1:8080".to_owned(),
+            password_command: None,
         }
     }
 }
@@ -57,6 +63,12 @@ impl Config {
         let text =
             fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         Self::parse(&text, path)
+    }
+
+    /// The address that was given, else that of the last sign-in, else what this file says.
+    #[must_use]
+    pub fn server(&self, given: Option<String>, last: Option<String>) -> String {
+        given.or(last).unwrap_or_else(|| self.server.clone())
     }
 
     fn parse(text: &str, path: &Path) -> anyhow::Result<Self> {
@@ -89,7 +101,12 @@ mod tests {
     #[test]
     fn the_printed_default_changes_nothing_and_has_every_key() {
         assert_eq!(parse(Config::DEFAULT).unwrap(), Config::default());
-        assert_eq!(parse(&spelled_out()).unwrap(), Config::default());
+        let spelled_out = Config {
+            // Its line is an example.
+            password_command: None,
+            ..parse(&spelled_out()).unwrap()
+        };
+        assert_eq!(spelled_out, Config::default());
         let known = parse("no_such_key = 1").unwrap_err().to_string();
         let (_, known) = known.split_once("expected").unwrap();
         let keys: Vec<&str> = known.split('`').skip(1).step_by(2).collect();

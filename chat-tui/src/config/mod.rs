@@ -5,6 +5,7 @@ mod file;
 mod files;
 mod keyring;
 mod log;
+mod password;
 mod preferences;
 mod profile;
 

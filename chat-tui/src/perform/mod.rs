@@ -46,10 +46,8 @@ pub(crate) struct World {
 #[derive(Debug)]
 enum Outcome {
     Event(Box<Event>),
-    /// An attempt to sign in to this server is over.
+    /// An attempt to sign in to this server is over; what came of it is kept already.
     SignedIn(Client, String, Result<Person, ClientError>),
-    /// An attempt to go on with the sign-in of an earlier run is over; what came of it is kept already.
-    Resumed(Client, String, Result<Person, ClientError>),
     /// Nothing that anybody waits for.
     Nothing,
 }
@@ -224,6 +222,7 @@ impl World {
             let profile = self.profile.as_ref();
             profile.map_or_else(|| Client::new(&address), |it| it.client(&address))
         };
+        let kept = self.profile.as_ref().map(Profile::credentials);
         let task = self.tasks.spawn(async move {
             let client = match there {
                 Ok(client) => client,
@@ -239,6 +238,10 @@ impl World {
                     .login(&credentials.username, &credentials.password)
                     .await
             };
+            let outcome = match (outcome, kept) {
+                (Ok(me), Some(kept)) => kept.keep(&client, &address, &me).await.map(|()| me),
+                (outcome, _) => outcome,
+            };
             Outcome::SignedIn(client, address, outcome)
         });
         self.signing_in = Some(task);
@@ -246,12 +249,14 @@ impl World {
 
     fn resume(&mut self) {
         let (client, server) = (self.client.clone(), self.server.clone());
+        let kept = self.profile.as_ref().map(Profile::credentials);
         let task = self.tasks.spawn(async move {
-            let outcome = match client.tokens() {
-                Some(_) => client.me().await,
-                None => client.resume_stored().await,
+            let outcome = match (client.tokens(), kept) {
+                (Some(_), _) => client.me().await,
+                (None, Some(kept)) => kept.resume(&client, &server).await,
+                (None, None) => Err(ClientError::SignedOut),
             };
-            Outcome::Resumed(client, server, outcome)
+            Outcome::SignedIn(client, server, outcome)
         });
         self.signing_in = Some(task);
     }
@@ -292,14 +297,6 @@ impl World {
             Ok(Outcome::Nothing) => Ok(None),
             Ok(Outcome::SignedIn(client, server, outcome)) => {
                 self.signing_in = None;
-                if let Ok(me) = &outcome {
-                    self.keep(&client, &server, me)?;
-                    self.enter(client, server);
-                }
-                Ok(Some(Event::SignedIn(outcome)))
-            }
-            Ok(Outcome::Resumed(client, server, outcome)) => {
-                self.signing_in = None;
                 if outcome.is_ok() {
                     self.enter(client, server);
                 }
@@ -307,16 +304,6 @@ impl World {
             }
             Err(error) if error.is_cancelled() => Ok(None),
             Err(error) => Err(error).context("a task ended unexpectedly"),
-        }
-    }
-
-    /// Keeps a new sign-in; what becomes of its token later the client keeps.
-    fn keep(&mut self, client: &Client, server: &str, me: &Person) -> anyhow::Result<()> {
-        let tokens = client.tokens();
-        let token = tokens.as_ref().map(|tokens| tokens.refresh_token.as_str());
-        match &mut self.profile {
-            Some(profile) => profile.signed_in(server, &me.username, token),
-            None => Ok(()),
         }
     }
 
