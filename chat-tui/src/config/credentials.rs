@@ -221,7 +221,7 @@ impl Credentials {
             Err(error) => {
                 let file = self.directory.join(Self::FILE);
                 tracing::warn!(
-                    "the keyring does not keep the sign-in, so {} does: {error}",
+                    "the sign-in is kept in {}, for the keyring cannot be used: {error}",
                     file.display()
                 );
                 false

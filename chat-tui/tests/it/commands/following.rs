@@ -227,6 +227,22 @@ async fn a_conversation_that_begins_while_all_are_followed_is_told_from_its_firs
     assert_eq!(following.sentence().await, "Ana in #Old: welcome");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_signed_out_while_following_is_told_so() {
+    let setting = Setting::new().await;
+    let script = setting.script("bot").await;
+    setting.person("ana").await;
+    script.run(&["send", "@ana", "one"]).await;
+    let mut following = script.follow(&[]);
+    assert_eq!(following.sentence().await, "You to Ana: one");
+    assert_eq!(script.run(&["logout"]).await.code, 0);
+    let ended = timeout(PATIENCE, following.child.wait_with_output()).await;
+    let ended = ended.unwrap().unwrap();
+    assert_eq!(ended.status.code(), Some(3));
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert!(told.contains("chat-tui login"), "{told}");
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn it_ends_in_silence_when_it_is_told_to_or_when_nobody_reads_any_more() {
@@ -260,6 +276,17 @@ async fn it_ends_in_silence_when_it_is_told_to_or_when_nobody_reads_any_more() {
         assert_eq!(ended.status.code(), Some(0), "{arguments:?}");
         assert_eq!(String::from_utf8(ended.stderr).unwrap(), "");
     }
+    // A reader who is stuck does not keep it from ending.
+    let long = "x".repeat(4_000);
+    let lines = format!("{long}\n").repeat(40);
+    let sent = script.run_with(&lines, &["send", "@ana", "--each-line"]);
+    assert_eq!(sent.await.code, 0);
+    let mut stuck = script.follow(&["-n", "40"]);
+    stuck.line().await;
+    let pid = stuck.child.id().unwrap().to_string();
+    Command::new("kill").arg(&pid).status().await.unwrap();
+    let ended = timeout(PATIENCE, stuck.child.wait()).await.unwrap();
+    assert_eq!(ended.unwrap().code(), Some(0));
     let closed = script
         .command()
         .arg("whoami")

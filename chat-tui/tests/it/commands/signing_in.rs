@@ -133,6 +133,20 @@ async fn without_a_keyring_the_file_is_used_and_that_is_said_once() {
     );
 }
 
+#[cfg(all(unix, feature = "keyring"))]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyring_that_hangs_holds_nobody_up() {
+    let setting = Setting::new().await;
+    let script = setting.stranger("ana");
+    // Whoever connects waits for ever.
+    let bus = tokio::net::UnixListener::bind(setting.home.path().join("no-bus")).unwrap();
+    let made = script.run_with(PASSWORD, &["register", "ana"]).await;
+    assert_eq!(made.code, 0, "{}", made.err);
+    assert!(made.err.contains("does not answer"), "{}", made.err);
+    assert_eq!(script.run(&["whoami"]).await.err, "");
+    drop(bus);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_command_signs_in_again_when_a_sign_in_has_ended() {
     let setting = Setting::new().await;
