@@ -1,6 +1,9 @@
 //! `chat-tui send`: says something, and waits until the server has it.
 
-use std::{io, time::Duration};
+use std::{
+    io::{self, IsTerminal},
+    time::Duration,
+};
 
 use chat_core::{
     client::{Client, ClientError},
@@ -11,7 +14,12 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use super::{Exit, Failure, output::Output, place, session::Session};
+use super::{
+    Exit, Failure,
+    output::{Output, notice},
+    place,
+    session::Session,
+};
 
 /// The first wait before another attempt, and the longest.
 const WAITS: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
@@ -164,6 +172,9 @@ async fn tell(message: &Message, arguments: &Arguments, out: &mut Output) -> Res
 }
 
 fn standard_input() -> Result<String, Failure> {
+    if io::stdin().is_terminal() {
+        notice("type what to say; Ctrl-D on a line of its own sends it");
+    }
     let mut text = io::read_to_string(io::stdin()).map_err(|error| unreadable(&error))?;
     if text.ends_with('\n') {
         text.pop();
