@@ -1,10 +1,11 @@
 //! A terminal client: a live conversation list and chats.
 //!
 //! `app` is what is true: a pure `update(event) -> effects`. `ui` is what it looks like: it reads the state only. `run`
-//! brings both together with the terminal and the server.
+//! brings both together with the terminal and the server. `commands` is what scripts do without all that.
 
 pub mod app;
 mod cache;
+pub mod commands;
 pub mod config;
 pub mod deed;
 mod editor;

@@ -67,7 +67,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let stored = profile.as_ref();
     let rebindings = rebindings(stored)?;
     let resume =
-        client.tokens().is_some() || stored.is_some_and(|profile| profile.is_signed_in(&server));
+        client.tokens().is_some() || stored.is_some_and(|profile| profile.can_resume(&server));
     let username = stored.map_or_else(String::new, |profile| profile.username().to_owned());
     let (world, kept) = World::open(client, server.clone(), profile).await?;
     let preferences = world.preferences();

@@ -24,8 +24,8 @@ pub enum ClientError {
     /// There is no sign-in, or it is no longer valid. Sign in.
     #[error("not signed in")]
     SignedOut,
-    /// The [store](super::TokenStore) of the sign-in cannot be used. Look after it.
-    #[error("the sign-in cannot be kept: {0}")]
+    /// The application does not get at the sign-in that it keeps, or cannot keep it. Do what the text says.
+    #[error("{0}")]
     TokenStore(String),
 }
 

@@ -71,6 +71,7 @@
 //! - Edits, deletions, reactions, pins and all else that is not a send or a cursor are calls with an answer: what may be done
 //!   twice is asked twice when the connection breaks, and an error is the caller's to show.
 //! - Whom to watch, and that nobody sits at this device, is told to each connection anew.
+//! - Several processes of an application can share a sign-in: [`Client::with_token_store`].
 //! - After [`Link::Online`] the list, put together from [`Event::Rows`], is what the server holds, and stays so.
 //! - A slow application loses nothing: the connection then stops reading.
 //! - Nothing the server sends makes this panic or grow without bound.

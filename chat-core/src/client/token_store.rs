@@ -66,9 +66,11 @@ async fn replace(
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, ClientError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(ClientError::TokenStore(error.to_string())),
-        Err(error) => Err(ClientError::TokenStore(error.to_string())),
-    }
+    let why = match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(done)) => return Ok(done),
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    let why = format!("the sign-in cannot be read or kept: {why}");
+    Err(ClientError::TokenStore(why))
 }

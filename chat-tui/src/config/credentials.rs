@@ -11,12 +11,18 @@ use std::{
 };
 
 use anyhow::Context;
-use chat_core::client::{BorrowedToken, Client, ClientError, TokenStore};
+use chat_core::{
+    client::{BorrowedToken, Client, ClientError, TokenStore, Tokens},
+    model::Profile as Person,
+};
 use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
 
 use super::{
+    Config,
     files::{private_file, write_in_place},
-    keyring,
+    keyring, password,
+    profile::{data_directory, directory_of},
 };
 
 /// A process that spends the token has it for as long as one call takes; longer than this, it hangs.
@@ -43,6 +49,7 @@ pub enum CredentialStore {
 pub struct Credentials {
     directory: PathBuf,
     store: CredentialStore,
+    password_command: Option<String>,
 }
 
 /// What is in the file.
@@ -74,15 +81,27 @@ impl Saved {
         Some(self.server.as_str()).filter(|server| !server.is_empty())
     }
 
-    /// Whether there is a sign-in to this server that has not ended.
+    /// Whether a token for this server is kept.
     pub(super) fn is_signed_in(&self, server: &str) -> bool {
         self.server == server && (self.in_keyring || self.refresh_token.is_some())
     }
 }
 
 impl Credentials {
-    pub(super) fn new(directory: PathBuf, store: CredentialStore) -> Self {
-        Self { directory, store }
+    const FILE: &str = "credentials.toml";
+
+    /// Those of the profile of this name in the user's data directory; the profile is made if it is new.
+    pub fn of_profile(name: &str, config: &Config) -> anyhow::Result<Self> {
+        let directory = directory_of(&data_directory()?, name)?;
+        Ok(Self::new(directory, config))
+    }
+
+    pub(super) fn new(directory: PathBuf, config: &Config) -> Self {
+        Self {
+            directory,
+            store: config.credential_store,
+            password_command: config.password_command.clone(),
+        }
     }
 
     /// A client that goes on with the sign-in kept here, if it is to that server, and keeps it up to date.
@@ -92,6 +111,64 @@ impl Credentials {
             credentials: Arc::clone(self),
         };
         Client::with_token_store(server, Arc::new(store))
+    }
+
+    /// Goes on with the sign-in kept here; if it has ended, signs in anew with what the user's command tells.
+    pub async fn resume(
+        self: &Arc<Self>,
+        client: &Client,
+        server: &str,
+    ) -> Result<Person, ClientError> {
+        match client.resume_stored().await {
+            Err(ClientError::SignedOut) => {}
+            answer => return answer,
+        }
+        let saved = self.read().map_err(|error| unusable(&error))?;
+        if !self.can_sign_in(&saved, server) {
+            return Err(ClientError::SignedOut);
+        }
+        let Some(password) = self.password().await.map_err(|error| unusable(&error))? else {
+            return Err(ClientError::SignedOut);
+        };
+        let me = client.login(&saved.username, &password).await?;
+        self.keep(client, server, &me).await?;
+        Ok(me)
+    }
+
+    /// Keeps a new sign-in; what becomes of its token later the client keeps.
+    pub async fn keep(
+        self: &Arc<Self>,
+        client: &Client,
+        server: &str,
+        me: &Person,
+    ) -> Result<(), ClientError> {
+        let (this, tokens) = (Arc::clone(self), client.tokens());
+        let (server, username) = (server.to_owned(), me.username.clone());
+        // The keyring may take its time, and so may another process that has the lock.
+        let kept = spawn_blocking(move || this.signed_in(&server, &username, tokens.as_ref()));
+        match kept.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(unusable(&error)),
+            Err(error) => Err(ClientError::TokenStore(error.to_string())),
+        }
+    }
+
+    /// Whether somebody can be signed in there without being asked.
+    pub(super) fn can_sign_in(&self, saved: &Saved, server: &str) -> bool {
+        self.password_command.is_some() && !saved.username.is_empty() && saved.server == server
+    }
+
+    /// What the user's command says that the password is, if there is such a command.
+    pub async fn password(&self) -> anyhow::Result<Option<String>> {
+        match &self.password_command {
+            Some(command) => password::from(command).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The server of the last sign-in.
+    pub fn server(&self) -> anyhow::Result<Option<String>> {
+        Ok(self.read()?.server().map(str::to_owned))
     }
 
     pub(super) fn read(&self) -> anyhow::Result<Saved> {
@@ -104,14 +181,11 @@ impl Credentials {
         }
     }
 
-    const FILE: &str = "credentials.toml";
-
-    /// Keeps who signed in where.
-    pub(super) fn signed_in(
+    fn signed_in(
         &self,
         server: &str,
         username: &str,
-        token: Option<&str>,
+        tokens: Option<&Tokens>,
     ) -> anyhow::Result<()> {
         let _lock = self.lock()?;
         let mut saved = Saved {
@@ -119,13 +193,16 @@ impl Credentials {
             username: username.to_owned(),
             ..self.read()?
         };
-        self.put(&mut saved, token)
+        let token = tokens.map(|tokens| tokens.refresh_token.as_str());
+        let wanted = self.store == CredentialStore::Auto && keyring::IS_BUILT_IN;
+        self.put(&mut saved, token, wanted)
     }
 
-    /// Puts a token into its place, and takes the old one out of the other.
-    fn put(&self, saved: &mut Saved, token: Option<&str>) -> anyhow::Result<()> {
+    /// Puts a token into its place, and takes the old one out of the other. Where the keyring once did not answer it is the file
+    /// until the next sign-in, or each call would wait for it.
+    fn put(&self, saved: &mut Saved, token: Option<&str>, wanted: bool) -> anyhow::Result<()> {
         let was_in_keyring = saved.in_keyring;
-        saved.in_keyring = token.is_some_and(|token| self.keyring_keeps(token));
+        saved.in_keyring = wanted && token.is_some_and(|token| self.keyring_keeps(token));
         saved.refresh_token = token.filter(|_| !saved.in_keyring).map(str::to_owned);
         let text = toml::to_string(saved).context("the credentials cannot be written")?;
         write_in_place(&self.directory, Self::FILE, &text)?;
@@ -139,15 +216,12 @@ impl Credentials {
     }
 
     fn keyring_keeps(&self, token: &str) -> bool {
-        if self.store == CredentialStore::File || !keyring::IS_BUILT_IN {
-            return false;
-        }
         match keyring::set(&self.name(), token) {
             Ok(()) => true,
             Err(error) => {
                 let file = self.directory.join(Self::FILE);
                 tracing::warn!(
-                    "the keyring does not keep the sign-in, so {} does: {error}",
+                    "the sign-in is kept in {}, for the keyring cannot be used: {error}",
                     file.display()
                 );
                 false
@@ -197,7 +271,7 @@ struct SignInAt {
 impl TokenStore for SignInAt {
     fn borrow(&self) -> io::Result<Box<dyn BorrowedToken>> {
         let lock = self.credentials.lock()?;
-        let saved = self.credentials.read().map_err(other)?;
+        let saved = self.credentials.read().map_err(|error| other(&error))?;
         let here = saved.server == self.server;
         let token = if here {
             self.credentials.token(&saved)?
@@ -231,11 +305,17 @@ impl BorrowedToken for Lent {
             // It is another server's sign-in that is kept here, or none.
             return Ok(());
         }
-        self.credentials.put(&mut self.saved, token).map_err(other)
+        let wanted = self.saved.in_keyring;
+        let kept = self.credentials.put(&mut self.saved, token, wanted);
+        kept.map_err(|error| other(&error))
     }
 }
 
-fn other(error: anyhow::Error) -> io::Error {
+fn unusable(error: &anyhow::Error) -> ClientError {
+    ClientError::TokenStore(format!("{error:#}"))
+}
+
+fn other(error: &anyhow::Error) -> io::Error {
     io::Error::other(format!("{error:#}"))
 }
 
@@ -245,7 +325,18 @@ mod tests {
 
     fn credentials(home: &tempfile::TempDir) -> Arc<Credentials> {
         let directory = home.path().to_owned();
-        Arc::new(Credentials::new(directory, CredentialStore::File))
+        let config = Config {
+            credential_store: CredentialStore::File,
+            ..Config::default()
+        };
+        Arc::new(Credentials::new(directory, &config))
+    }
+
+    fn tokens(refresh_token: &str) -> Tokens {
+        Tokens {
+            access_token: String::new(),
+            refresh_token: refresh_token.to_owned(),
+        }
     }
 
     fn at(credentials: &Arc<Credentials>, server: &str) -> Box<dyn BorrowedToken> {
@@ -260,7 +351,9 @@ mod tests {
     fn a_sign_in_is_lent_to_clients_of_its_server_only_with_the_newest_token() {
         let home = tempfile::tempdir().unwrap();
         let first = credentials(&home);
-        first.signed_in("http://a", "maya", Some("first")).unwrap();
+        first
+            .signed_in("http://a", "maya", Some(&tokens("first")))
+            .unwrap();
         at(&first, "http://a").replace(Some("second")).unwrap();
 
         let second = credentials(&home);
@@ -276,11 +369,31 @@ mod tests {
         assert!(!first.read().unwrap().is_signed_in("http://a"));
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_can_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().unwrap();
+        let directory = directory_of(home.path(), "work").unwrap();
+        let config = Config {
+            credential_store: CredentialStore::File,
+            ..Config::default()
+        };
+        let credentials = Credentials::new(directory.clone(), &config);
+        let kept = credentials.signed_in("http://a", "maya", Some(&tokens("token")));
+        kept.unwrap();
+        let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(directory.join("credentials.toml")), 0o600);
+        assert_eq!(mode(directory), 0o700);
+    }
+
     #[test]
     fn processes_have_the_token_one_after_the_other() {
         let home = tempfile::tempdir().unwrap();
         let shared = credentials(&home);
-        shared.signed_in("http://a", "maya", Some("0")).unwrap();
+        shared
+            .signed_in("http://a", "maya", Some(&tokens("0")))
+            .unwrap();
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {

@@ -28,6 +28,10 @@ pub struct Config {
     pub mouse: bool,
     /// How it is told that something makes itself heard while nobody looks.
     pub notify: Notifications,
+    /// The server to sign in to, where none was named and none is known from before.
+    pub server: String,
+    /// A command of the shell whose first line of output is the password.
+    pub password_command: Option<String>,
 }
 
 impl Default for Config {
@@ -38,6 +42,8 @@ impl Default for Config {
             keys: Preset::Plain,
             mouse: true,
             notify: Notifications::Auto,
+            server: "http://127.0.0.1:8080".to_owned(),
+            password_command: None,
         }
     }
 }
@@ -67,6 +73,12 @@ impl Config {
         let text =
             fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         Self::parse(&text, path)
+    }
+
+    /// The address that was given, else that of the last sign-in, else what this file says.
+    #[must_use]
+    pub fn server(&self, given: Option<String>, last: Option<String>) -> String {
+        given.or(last).unwrap_or_else(|| self.server.clone())
     }
 
     fn parse(text: &str, path: &Path) -> anyhow::Result<Self> {
@@ -99,7 +111,12 @@ mod tests {
     #[test]
     fn the_printed_default_changes_nothing_and_has_every_key() {
         assert_eq!(parse(Config::DEFAULT).unwrap(), Config::default());
-        assert_eq!(parse(&spelled_out()).unwrap(), Config::default());
+        let spelled_out = Config {
+            // Its line is an example.
+            password_command: None,
+            ..parse(&spelled_out()).unwrap()
+        };
+        assert_eq!(spelled_out, Config::default());
         let known = parse("no_such_key = 1").unwrap_err().to_string();
         let (_, known) = known.split_once("expected").unwrap();
         let keys: Vec<&str> = known.split('`').skip(1).step_by(2).collect();

@@ -25,11 +25,11 @@ pub struct Log {
 
 impl Log {
     /// Goes on with the file that is there.
-    pub(super) fn open(path: PathBuf) -> anyhow::Result<Self> {
+    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         let open = || -> io::Result<Self> {
-            let file = append_to(&path)?;
+            let file = append_to(path)?;
             let bytes = file.metadata()?.len();
-            let path = path.clone();
+            let path = path.to_owned();
             Ok(Self { path, file, bytes })
         };
         open().with_context(|| format!("cannot open {}", path.display()))
@@ -88,10 +88,10 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("chat-tui.log");
         let (lines, in_a_file) = (9_000_usize, 1_024);
-        let mut log = Log::open(path.clone()).unwrap();
+        let mut log = Log::open(&path).unwrap();
         for number in 0..lines {
             if number == lines / 2 {
-                log = Log::open(path.clone()).unwrap();
+                log = Log::open(&path).unwrap();
             }
             writeln!(log, "{number:>1023}").unwrap();
         }

@@ -6,6 +6,7 @@ mod files;
 mod keyring;
 mod keys;
 mod log;
+mod password;
 mod preferences;
 mod profile;
 

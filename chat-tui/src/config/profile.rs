@@ -38,7 +38,7 @@ impl Profile {
     pub fn open_in(directory: &Path, name: &str, config: &Config) -> anyhow::Result<Self> {
         let directory = directory_of(directory, name)?;
         let lock = lock(&directory.join("lock"), name)?;
-        let credentials = Credentials::new(directory.clone(), config.credential_store);
+        let credentials = Credentials::new(directory.clone(), config);
         let base = Preferences::from(config);
         let path = directory.join("preferences.toml");
         let preferences = match fs::read_to_string(&path) {
@@ -60,10 +60,10 @@ impl Profile {
         })
     }
 
-    /// The sign-in alone, which other processes may use at the same time.
-    pub fn credentials(name: &str, config: &Config) -> anyhow::Result<Credentials> {
-        let directory = directory_of(&data_directory()?, name)?;
-        Ok(Credentials::new(directory, config.credential_store))
+    /// The sign-in, which other processes may use at the same time.
+    #[must_use]
+    pub fn credentials(&self) -> Arc<Credentials> {
+        Arc::clone(&self.credentials)
     }
 
     /// A client for this server that goes on with the sign-in of this profile, if it is there, and keeps it.
@@ -89,22 +89,10 @@ impl Profile {
         &self.who.username
     }
 
-    /// Whether there is a sign-in to this server to go on with.
+    /// Whether there is a sign-in to this server to go on with, or one that can be begun without asking.
     #[must_use]
-    pub fn is_signed_in(&self, server: &str) -> bool {
-        self.who.is_signed_in(server)
-    }
-
-    /// Keeps who signed in where; what becomes of the token later, the [client](Self::client) keeps.
-    pub fn signed_in(
-        &mut self,
-        server: &str,
-        username: &str,
-        token: Option<&str>,
-    ) -> anyhow::Result<()> {
-        self.credentials.signed_in(server, username, token)?;
-        self.who = self.credentials.read()?;
-        Ok(())
+    pub fn can_resume(&self, server: &str) -> bool {
+        self.who.is_signed_in(server) || self.credentials.can_sign_in(&self.who, server)
     }
 
     /// How the user wants this client to be.
@@ -122,16 +110,16 @@ impl Profile {
 
     /// The log, to be written to.
     pub fn log(&self) -> anyhow::Result<Log> {
-        Log::open(self.directory.join("chat-tui.log"))
+        Log::open(&self.directory.join("chat-tui.log"))
     }
 }
 
-fn data_directory() -> anyhow::Result<PathBuf> {
+pub(super) fn data_directory() -> anyhow::Result<PathBuf> {
     let directories = Xdg::new().context("the home directory cannot be found")?;
     Ok(directories.data_dir().join("chat-tui"))
 }
 
-fn directory_of(all: &Path, name: &str) -> anyhow::Result<PathBuf> {
+pub(super) fn directory_of(all: &Path, name: &str) -> anyhow::Result<PathBuf> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     ensure!(
         !name.is_empty() && name.len() <= 64 && name.chars().all(allowed),
@@ -174,28 +162,6 @@ mod tests {
 
     fn open(home: &tempfile::TempDir, name: &str) -> anyhow::Result<Profile> {
         Profile::open_in(home.path(), name, &config(5))
-    }
-
-    #[test]
-    fn a_sign_in_is_found_again_by_its_server_only() {
-        let home = tempfile::tempdir().unwrap();
-        let mut profile = open(&home, "work").unwrap();
-        profile
-            .signed_in("http://a", "maya", Some("secret"))
-            .unwrap();
-        drop(profile);
-
-        let mut profile = open(&home, "work").unwrap();
-        assert_eq!(
-            (profile.server(), profile.username()),
-            (Some("http://a"), "maya")
-        );
-        assert!(profile.is_signed_in("http://a"));
-        assert!(!profile.is_signed_in("http://b"));
-        assert!(!format!("{profile:?}").contains("secret"));
-
-        profile.signed_in("http://a", "maya", None).unwrap();
-        assert!(!profile.is_signed_in("http://a"));
     }
 
     #[test]
@@ -257,24 +223,5 @@ mod tests {
         fs::write(home.path().join("work/credentials.toml"), "server = 3").unwrap();
         let error = open(&home, "work").unwrap_err();
         assert!(error.to_string().contains("credentials.toml"));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn nobody_else_can_read_it() {
-        use std::os::unix::fs::PermissionsExt;
-        let home = tempfile::tempdir().unwrap();
-        let mut profile = open(&home, "work").unwrap();
-        profile
-            .signed_in("http://a", "maya", Some("token"))
-            .unwrap();
-        let mode = |path: &str| {
-            fs::metadata(home.path().join(path))
-                .unwrap()
-                .permissions()
-                .mode()
-        };
-        assert_eq!(mode("work/credentials.toml") & 0o777, 0o600);
-        assert_eq!(mode("work") & 0o777, 0o700);
     }
 }

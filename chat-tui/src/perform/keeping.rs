@@ -49,26 +49,6 @@ impl Account {
         server: String,
         outcome: Result<Person, ClientError>,
     ) -> Outcome {
-        self.attempted(client, server, outcome, true).await
-    }
-
-    /// The same of the sign-in of an earlier run.
-    pub(super) async fn resumed(
-        self,
-        client: Client,
-        server: String,
-        outcome: Result<Person, ClientError>,
-    ) -> Outcome {
-        self.attempted(client, server, outcome, false).await
-    }
-
-    async fn attempted(
-        self,
-        client: Client,
-        server: String,
-        outcome: Result<Person, ClientError>,
-        is_new: bool,
-    ) -> Outcome {
         let opened = match &outcome {
             Ok(me) => self.open(me.id).await,
             Err(_) => Ok(None),
@@ -78,7 +58,6 @@ impl Account {
             server,
             outcome,
             opened,
-            is_new,
         }))
     }
 }
@@ -87,7 +66,7 @@ impl World {
     /// Whose screen this was in the last run, if it can go on.
     pub(super) fn last_user(&self) -> Option<UserId> {
         let profile = self.profile.as_ref()?;
-        let goes_on = profile.is_signed_in(&self.server);
+        let goes_on = profile.can_resume(&self.server);
         Cache::last_user(profile.directory()).filter(|_| goes_on)
     }
 

@@ -77,8 +77,6 @@ struct SignedIn {
     outcome: Result<Person, ClientError>,
     /// What is kept of this account, unless it is open already.
     opened: anyhow::Result<Option<(Cache, Kept)>>,
-    /// It is not the sign-in of an earlier run, which is kept already.
-    is_new: bool,
 }
 
 impl World {
@@ -315,6 +313,7 @@ impl World {
             let profile = self.profile.as_ref();
             profile.map_or_else(|| Client::new(&address), |it| it.client(&address))
         };
+        let kept = self.profile.as_ref().map(Profile::credentials);
         let task = self.tasks.spawn(async move {
             let client = match there {
                 Ok(client) => client,
@@ -330,6 +329,10 @@ impl World {
                     .login(&credentials.username, &credentials.password)
                     .await
             };
+            let outcome = match (outcome, kept) {
+                (Ok(me), Some(kept)) => kept.keep(&client, &address, &me).await.map(|()| me),
+                (outcome, _) => outcome,
+            };
             account.signed_in(client, address, outcome).await
         });
         self.signing_in = Some(task);
@@ -338,12 +341,14 @@ impl World {
     fn resume(&mut self) {
         let (client, server) = (self.client.clone(), self.server.clone());
         let account = self.account();
+        let kept = self.profile.as_ref().map(Profile::credentials);
         let task = self.tasks.spawn(async move {
-            let outcome = match client.tokens() {
-                Some(_) => client.me().await,
-                None => client.resume_stored().await,
+            let outcome = match (client.tokens(), kept) {
+                (Some(_), _) => client.me().await,
+                (None, Some(kept)) => kept.resume(&client, &server).await,
+                (None, None) => Err(ClientError::SignedOut),
             };
-            account.resumed(client, server, outcome).await
+            account.signed_in(client, server, outcome).await
         });
         self.signing_in = Some(task);
     }
@@ -406,13 +411,9 @@ impl World {
                     server,
                     outcome,
                     opened,
-                    is_new,
                 } = *attempt;
                 let kept = self.take_account(opened?);
                 if let Ok(me) = &outcome {
-                    if is_new {
-                        self.keep_sign_in(&client, &server, me)?;
-                    }
                     self.keep_me(me);
                     self.enter(client, server);
                 }
@@ -423,16 +424,6 @@ impl World {
             Err(error) => return Err(error).context("a task ended unexpectedly"),
         }
         Ok(())
-    }
-
-    /// Keeps a new sign-in; what becomes of its token later the client keeps.
-    fn keep_sign_in(&mut self, client: &Client, server: &str, me: &Person) -> anyhow::Result<()> {
-        let tokens = client.tokens();
-        let token = tokens.as_ref().map(|tokens| tokens.refresh_token.as_str());
-        match &mut self.profile {
-            Some(profile) => profile.signed_in(server, &me.username, token),
-            None => Ok(()),
-        }
     }
 
     /// Opens the live connection.

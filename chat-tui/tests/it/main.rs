@@ -14,5 +14,6 @@ mod properties;
 #[cfg(unix)]
 mod pty;
 mod screens;
+mod slash;
 mod stage;
 mod words;
