@@ -10,6 +10,7 @@ use crate::{
     app::{address::Address, slash::Errand},
     config::Preferences,
     deed::Deed,
+    kept::KeptDraft,
 };
 
 /// One thing to be done outside of the state.
@@ -27,8 +28,21 @@ pub enum Effect {
     Open(ConversationId, Seq),
     /// Follow it no longer.
     Leave(ConversationId),
-    /// Put a message into the outbox.
+    /// What is kept on disk of this conversation.
+    Recall(ConversationId),
+    /// Put the draft of this conversation into the outbox.
     Send(ConversationId, Draft),
+    /// Put a message into the outbox that was in it before.
+    Resend {
+        /// Where.
+        conversation: ConversationId,
+        /// What.
+        draft: Draft,
+        /// Its name until now, if it has another one.
+        replaces: Option<ClientId>,
+    },
+    /// Keep on disk what stands in a composer.
+    KeepDraft(ConversationId, Box<KeptDraft>),
     /// Take it out again.
     Discard(ClientId),
     /// I have read up to here.

@@ -2,7 +2,9 @@
 
 use chat_core::{
     client::{ClientError, Event as LiveEvent},
-    model::{ConversationId, Entry, Member, Message, Profile, Row, Settings, Timestamp, UserId},
+    model::{
+        ClientId, ConversationId, Entry, Member, Message, Profile, Row, Settings, Timestamp, UserId,
+    },
     protocol::rest::{self, SignIn},
 };
 
@@ -10,6 +12,7 @@ use crate::{
     app::{keymap::Key, slash::Errand, text::Plain, timeline::ItemId},
     deed::Deed,
     effect::Page,
+    kept::Kept,
 };
 
 /// One thing that happened; time passes only by [`Event::Tick`].
@@ -35,6 +38,12 @@ pub enum Event {
     Live(LiveEvent),
     /// An attempt to sign in, or to go on with an earlier sign-in, is over.
     SignedIn(Result<Profile, ClientError>),
+    /// What is kept on disk of whoever has just signed in.
+    Remembered(Box<Kept>),
+    /// The newest of a log that is kept on disk.
+    Recalled(ConversationId, Vec<Entry>),
+    /// A message is in the outbox, which survives whatever becomes of this process, or is not, and why.
+    Queued(ConversationId, ClientId, Result<(), String>),
     /// The sign-in was ended, or could not be.
     SignedOut(Result<(), ClientError>),
     /// A stretch of the log of a conversation came, or did not.
@@ -55,8 +64,8 @@ pub enum Event {
     Settings(Result<Settings, ClientError>),
     /// Where I am signed in came, or did not.
     SignIns(Result<Vec<SignIn>, ClientError>),
-    /// The answer to a search: by which number it was asked for, and a page of what was found.
-    Searched(u64, Result<rest::Page<Message>, ClientError>),
+    /// The answer to a search: by which number it was asked for, a page of what was found, and where.
+    Searched(u64, Result<rest::Page<Message>, ClientError>, Source),
     /// The members of a conversation came, or did not.
     Members(ConversationId, Result<Vec<Member>, ClientError>),
     /// A person came, or did not.
@@ -69,6 +78,15 @@ pub enum Event {
     Opened(Result<(), Plain>),
     /// A conversation that was to be started is there, or is not.
     Started(Result<Box<Row>, ClientError>),
+}
+
+/// Who answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The server.
+    Server,
+    /// The disk: the server cannot be reached.
+    Disk,
 }
 
 /// What the last drawing showed: what only the layout can know.

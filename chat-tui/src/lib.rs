@@ -4,11 +4,13 @@
 //! brings both together with the terminal and the server.
 
 pub mod app;
+mod cache;
 pub mod config;
 pub mod deed;
 mod editor;
 pub mod effect;
 pub mod event;
+pub mod kept;
 mod opener;
 mod perform;
 mod run;

@@ -3,10 +3,9 @@
 use std::{io::IsTerminal, process::ExitCode, sync::Mutex};
 
 use anyhow::ensure;
-use chat_core::client::Client;
 use chat_tui::{
     Options,
-    config::{Config, Preferences, Profile},
+    config::{Config, Log, Profile},
     run,
 };
 use clap::Parser;
@@ -46,14 +45,14 @@ async fn open(arguments: Arguments) -> anyhow::Result<()> {
         "standard input and output must be a terminal"
     );
     let config = Config::load()?;
-    let profile = Profile::open(&arguments.profile, Preferences::from(&config))?;
+    let profile = Profile::open(&arguments.profile, &config)?;
     let server = arguments
         .server
         .as_deref()
         .or(profile.server())
         .unwrap_or(DEFAULT_SERVER)
         .to_owned();
-    let client = Client::new(&server)?;
+    let client = profile.client(&server)?;
     log_to(profile.log()?);
     run(Options {
         client,
@@ -65,11 +64,11 @@ async fn open(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 /// The terminal belongs to the screen: what is logged goes to a file. `CHAT_LOG` filters as `RUST_LOG` does elsewhere.
-fn log_to(file: std::fs::File) {
+fn log_to(log: Log) {
     let filter = EnvFilter::try_from_env("CHAT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(false)
-        .with_writer(Mutex::new(file))
+        .with_writer(Mutex::new(log))
         .init();
 }

@@ -13,7 +13,7 @@ use crossterm::event::{
 };
 use futures_util::{FutureExt, StreamExt};
 use jiff::tz::TimeZone;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
 use crate::{
@@ -34,6 +34,8 @@ use crate::{
 
 /// What comes from the server is drawn at most this often; keys are drawn at once.
 const FRAME: Duration = Duration::from_millis(33);
+/// So long the disk is waited for before a key is answered without it.
+const MOMENT: Duration = Duration::from_millis(20);
 /// So many things that have happened already are taken in before the next look at the clock.
 const BATCH: usize = 256;
 
@@ -62,15 +64,16 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     } = options;
     let stored = profile.as_ref();
     let rebindings = rebindings(stored)?;
-    let resume = client.tokens().is_some()
-        || stored.is_some_and(|profile| profile.refresh_token(&server).is_some());
+    let resume =
+        client.tokens().is_some() || stored.is_some_and(|profile| profile.is_signed_in(&server));
     let username = stored.map_or_else(String::new, |profile| profile.username().to_owned());
-    let world = World::new(client, server.clone(), profile);
+    let (world, kept) = World::open(client, server.clone(), profile).await?;
     let (app, effects) = App::new(Start {
         server,
         username,
         resume,
         preferences: world.preferences(),
+        kept,
         rebindings,
         zone: TimeZone::system(),
         seed: Uuid::new_v4(),
@@ -94,8 +97,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let outcome = looping.run().await;
     let Loop { world, screen, .. } = looping;
     drop(screen);
-    let closed = world.close().await;
-    outcome.and(closed)
+    world.close().await;
+    outcome
 }
 
 fn theme() -> Theme {
@@ -146,6 +149,7 @@ impl Loop {
                             Poll::Pending => break,
                         }
                     }
+                    self.wait_for_the_disk().await?;
                     self.draw()?;
                 }
                 event = self.world.next() => {
@@ -162,6 +166,18 @@ impl Loop {
             }
             if self.app.changed && self.drawn.elapsed() >= FRAME {
                 self.draw()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a key asks of the disk is there within a moment: then the key and what comes of it are one frame.
+    async fn wait_for_the_disk(&mut self) -> anyhow::Result<()> {
+        let until = Instant::now() + MOMENT;
+        while self.world.has_awaited() {
+            match timeout_at(until, self.world.next()).await {
+                Ok(event) => self.update(event?)?,
+                Err(_) => break,
             }
         }
         Ok(())

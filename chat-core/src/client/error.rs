@@ -24,6 +24,9 @@ pub enum ClientError {
     /// There is no sign-in, or it is no longer valid. Sign in.
     #[error("not signed in")]
     SignedOut,
+    /// The [store](super::TokenStore) of the sign-in cannot be used. Look after it.
+    #[error("the sign-in cannot be kept: {0}")]
+    TokenStore(String),
 }
 
 impl ClientError {
@@ -33,7 +36,7 @@ impl ClientError {
         match self {
             Self::Unreachable(_) | Self::Interrupted(_) => true,
             Self::Problem(problem) => problem.retryable,
-            Self::Address(_) | Self::Protocol(_) | Self::SignedOut => false,
+            Self::Address(_) | Self::Protocol(_) | Self::SignedOut | Self::TokenStore(_) => false,
         }
     }
 

@@ -93,6 +93,7 @@ mod sync;
 mod task;
 #[cfg(test)]
 mod tests;
+mod token_store;
 mod wants;
 
 use std::sync::Arc;
@@ -104,6 +105,7 @@ pub use event::{Event, Link};
 pub use live::{Live, LiveEvents, LiveOptions};
 pub use messages::Messages;
 pub use sign_in::Tokens;
+pub use token_store::{BorrowedToken, TokenStore};
 
 use crate::model::UserId;
 use http::Http;
@@ -125,17 +127,24 @@ impl Client {
     /// A client that is not signed in. `server` is `http://host:port` or `https://…`, with or without a path prefix;
     /// anything else is [`ClientError::Address`].
     pub fn new(server: &str) -> Result<Self, ClientError> {
-        Ok(Self::of(Http::new(server)?))
+        Ok(Self::of(Http::new(server)?, None))
+    }
+
+    /// The same with a store of the sign-in that other processes use as well: they share it instead of ending it for each
+    /// other. What [`login`](Self::login) and [`register`](Self::register) bring, the application stores itself, at once;
+    /// what comes later the client does.
+    pub fn with_token_store(server: &str, store: Arc<dyn TokenStore>) -> Result<Self, ClientError> {
+        Ok(Self::of(Http::new(server)?, Some(store)))
     }
 
     /// The same for a server whose certificate only these authorities vouch for, given in PEM. Those of the system are
     /// trusted as well.
     pub fn trusting(server: &str, authorities: &[u8]) -> Result<Self, ClientError> {
-        Ok(Self::of(Http::trusting(server, authorities)?))
+        Ok(Self::of(Http::trusting(server, authorities)?, None))
     }
 
-    fn of(http: Http) -> Self {
-        let sign_in = Arc::new(SignIn::new());
+    fn of(http: Http, store: Option<Arc<dyn TokenStore>>) -> Self {
+        let sign_in = Arc::new(SignIn::new(store));
         Self(Arc::new(Inner { http, sign_in }))
     }
 

@@ -7,8 +7,9 @@ use parking_lot::Mutex;
 use tokio::{sync::watch, time::Instant};
 
 use super::{
-    ClientError,
+    ClientError, TokenStore,
     http::{self, Http},
+    token_store,
 };
 use crate::{
     model::UserId,
@@ -54,6 +55,8 @@ type Renewal = Shared<Pin<Box<dyn Future<Output = Result<Access, ClientError>> +
 pub(super) struct SignIn {
     state: Mutex<State>,
     refresh_token: watch::Sender<Option<String>>,
+    /// Where the refresh token is taken from instead, if other processes use it too.
+    store: Option<Arc<dyn TokenStore>>,
 }
 
 #[derive(Default)]
@@ -78,11 +81,16 @@ impl fmt::Debug for SignIn {
 }
 
 impl SignIn {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(store: Option<Arc<dyn TokenStore>>) -> Self {
         Self {
             state: Mutex::default(),
             refresh_token: watch::Sender::new(None),
+            store,
         }
+    }
+
+    pub(super) fn store(&self) -> Option<Arc<dyn TokenStore>> {
+        self.store.clone()
     }
 
     pub(super) fn refresh_tokens(&self) -> watch::Receiver<Option<String>> {
@@ -170,7 +178,10 @@ impl SignIn {
             .map(|held| held.tokens.refresh_token.clone())
             .unwrap_or_default();
         let task = tokio::spawn(async move {
-            let answer = request_tokens(&http, refresh_token).await;
+            let answer = match this.store() {
+                Some(store) => token_store::renew(store, &http).await,
+                None => request_tokens(&http, refresh_token).await,
+            };
             this.finish_renewal(era, answer)
         });
         async move {
@@ -191,16 +202,20 @@ impl SignIn {
             return state.access().ok_or(ClientError::SignedOut);
         }
         state.renewal = None;
+        let me = state.held.as_ref().map(|held| held.user);
         match answer {
-            Ok(signed_in) => Ok(self.hold(&mut state, &signed_in)),
-            Err(ClientError::Problem(problem)) if problem.status == 401 => {
-                state.era += 1;
-                state.held = None;
-                self.refresh_token.send_replace(None);
-                Err(ClientError::SignedOut)
+            Ok(signed_in) if me == Some(signed_in.user.id) => {
+                return Ok(self.hold(&mut state, &signed_in));
             }
-            Err(error) => Err(error),
+            // Another process has signed in somebody else meanwhile.
+            Ok(_) | Err(ClientError::SignedOut) => {}
+            Err(ClientError::Problem(problem)) if problem.status == 401 => {}
+            Err(error) => return Err(error),
         }
+        state.era += 1;
+        state.held = None;
+        self.refresh_token.send_replace(None);
+        Err(ClientError::SignedOut)
     }
 }
 

@@ -1,11 +1,19 @@
 //! What a client does when the server, or what is between, does not answer as it should.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use serde_json::json;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use uuid::Uuid;
 
 use super::{
-    Client, ClientError, Event, Link,
+    BorrowedToken, Client, ClientError, Event, Link, TokenStore,
     fake_server::{Answer, FakeServer, Request},
 };
 use crate::{
@@ -15,7 +23,8 @@ use crate::{
 };
 
 fn profile() -> serde_json::Value {
-    json!({ "id": UserId::new(), "username": "ada", "display_name": "Ada" })
+    let id = UserId::from_uuid(Uuid::from_u128(1));
+    json!({ "id": id, "username": "ada", "display_name": "Ada" })
 }
 
 fn signed_in(number: usize) -> Answer {
@@ -276,4 +285,67 @@ fn an_address_is_http_or_https_with_or_without_a_path() {
             "{error}"
         );
     }
+}
+
+/// Keeps a token for clients that stand for as many processes.
+#[derive(Clone, Debug, Default)]
+struct Shelf(Arc<Mutex<Option<String>>>);
+
+impl TokenStore for Shelf {
+    fn borrow(&self) -> io::Result<Box<dyn BorrowedToken>> {
+        Ok(Box::new(FromShelf(
+            Arc::clone(&self.0).blocking_lock_owned(),
+        )))
+    }
+}
+
+struct FromShelf(OwnedMutexGuard<Option<String>>);
+
+impl BorrowedToken for FromShelf {
+    fn token(&self) -> Option<String> {
+        self.0.clone()
+    }
+
+    fn replace(&mut self, token: Option<&str>) -> io::Result<()> {
+        *self.0 = token.map(str::to_owned);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn processes_that_share_a_store_do_not_end_the_sign_in_for_each_other() {
+    let newest = AtomicUsize::new(1);
+    let server = FakeServer::start(move |request: &Request| {
+        let number = newest.load(Ordering::SeqCst);
+        let newest_refresh = request.body.contains(&format!("refresh-{number}"));
+        match request.line.as_str() {
+            "POST /api/v1/auth/refresh" if newest_refresh => {
+                newest.store(number + 1, Ordering::SeqCst);
+                signed_in(number + 1)
+            }
+            "POST /api/v1/auth/refresh" => problem(ErrorCode::RefreshReused),
+            "POST /api/v1/auth/logout" if newest_refresh => Answer::Body(204, String::new()),
+            "POST /api/v1/auth/logout" => problem(ErrorCode::Invalid),
+            _ if request.token == Some(format!("access-{number}")) => {
+                Answer::Body(200, profile().to_string())
+            }
+            _ => problem(ErrorCode::TokenExpired),
+        }
+    })
+    .await;
+    let shelf = Shelf::default();
+    *shelf.0.lock().await = Some("refresh-1".to_owned());
+    let process = || Client::with_token_store(&server.address, Arc::new(shelf.clone())).unwrap();
+    let processes = [process(), process(), process()];
+    for process in &processes {
+        process.resume_stored().await.unwrap();
+    }
+    // Each has an access token that has run out by now, but for the last one, and a refresh token that another one has spent.
+    for process in &processes {
+        process.me().await.unwrap();
+    }
+    processes[0].logout().await.unwrap();
+    assert_eq!(*shelf.0.lock().await, None);
+    let error = process().resume_stored().await.unwrap_err();
+    assert_eq!(error, ClientError::SignedOut);
 }

@@ -19,7 +19,7 @@ impl Question {
     #[must_use]
     pub fn sign_out() -> Self {
         Self {
-            text: Plain::line("Sign out here? What was not sent yet is lost."),
+            text: Plain::line("Sign out here? What was not sent yet waits until you come back."),
             then: Effect::SignOut,
         }
     }

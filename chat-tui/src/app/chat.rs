@@ -9,7 +9,7 @@ use super::{
     text::Plain,
     timeline::{ItemId, Sending, Timeline},
 };
-use crate::event::Anchor;
+use crate::{event::Anchor, kept::KeptDraft};
 
 /// Which part of the timeline is on the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -124,6 +124,10 @@ pub struct Chat {
     pub unfolded: HashSet<ItemId>,
     /// The log is being followed.
     pub joined: bool,
+    /// What is kept of the log on disk is being read.
+    pub recalling: bool,
+    /// What of the composer is on disk.
+    pub kept: KeptDraft,
     /// The others have been told that I am typing.
     pub typing_told: bool,
 }
@@ -153,6 +157,8 @@ impl Chat {
             closed: None,
             unfolded: HashSet::new(),
             joined: false,
+            recalling: false,
+            kept: KeptDraft::default(),
             typing_told: false,
         }
     }

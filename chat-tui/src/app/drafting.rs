@@ -1,15 +1,9 @@
-//! Writing: what keys do to the draft, and how it is sent.
+//! Writing: what keys do to the draft.
 
-use chat_core::model::{ConversationId, ConversationKind, Draft, Role};
+use chat_core::model::{ConversationId, ConversationKind, Role};
 
 use super::{
-    App, Pane,
-    chat::Editing,
-    composer::Motion,
-    keymap::Action,
-    mention::Completion,
-    text::Plain,
-    timeline::{Pending, Sending},
+    App, Pane, chat::Editing, composer::Motion, keymap::Action, mention::Completion, text::Plain,
 };
 use crate::{deed::Deed, effect::Effect};
 
@@ -175,7 +169,7 @@ impl App {
     }
 
     /// The draft as a message; says what is wrong with it if it cannot be one.
-    fn body_of_draft(&mut self) -> Option<String> {
+    pub(super) fn body_of_draft(&mut self) -> Option<String> {
         let max = self.max_body_chars;
         let chat = self.chat()?;
         let body = chat.composer.text().trim_end();
@@ -195,33 +189,6 @@ impl App {
             return None;
         }
         Some(body)
-    }
-
-    /// Shows the message at once, as not sent yet, and puts it into the outbox.
-    fn send(&mut self, effects: &mut Vec<Effect>) {
-        let Some(mut body) = self.body_of_draft() else {
-            return;
-        };
-        if body.starts_with("//") {
-            body.remove(0);
-        }
-        let (client_id, at) = (self.next_client_id(), self.now);
-        self.stop_typing(effects);
-        let Some(chat) = self.chat_mut() else { return };
-        chat.composer.take();
-        let draft = Draft {
-            client_id,
-            body,
-            reply_to: chat.reply_to.take().map(|reply| reply.id),
-        };
-        chat.timeline.push_pending(Pending {
-            body: Plain::text(&draft.body),
-            draft: draft.clone(),
-            at,
-            state: Sending::Waiting,
-        });
-        chat.go_live();
-        effects.push(Effect::Send(chat.id, draft));
     }
 
     /// Puts a message of mine into the draft, to be changed there.

@@ -20,7 +20,7 @@ pub(super) fn words(error: &ClientError) -> Plain {
 
 /// What a problem says, and what to do.
 #[must_use]
-pub(super) fn problem_words(problem: &Problem) -> Plain {
+pub(crate) fn problem_words(problem: &Problem) -> Plain {
     let text = match problem.errors.first() {
         Some(error) if !error.detail.is_empty() => &error.detail,
         _ if !problem.detail.is_empty() => &problem.detail,

@@ -81,7 +81,7 @@ impl App {
     fn retry_now(&mut self, effects: &mut Vec<Effect>) {
         match &mut self.screen {
             Screen::Resuming(resuming) => effects.extend(resuming.retry(self.now, true)),
-            Screen::Main if !self.link.is_online() => effects.push(Effect::RetryNow),
+            Screen::Main if !self.link.is_online() => self.connect_now(effects),
             Screen::Main | Screen::SignIn(_) => {}
         }
     }

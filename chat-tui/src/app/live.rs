@@ -169,19 +169,14 @@ impl App {
 
     /// Everything that is held of the logs is void.
     fn restored(&mut self, effects: &mut Vec<Effect>) {
-        let joined: Vec<ConversationId> = self
-            .chats
-            .values()
-            .filter(|chat| chat.joined)
-            .map(|chat| chat.id)
-            .collect();
-        for id in joined {
-            if let Some(chat) = self.chats.get_mut(&id) {
-                chat.forget_log();
-                chat.marked = 0;
-                chat.ruler = None;
-                effects.push(Effect::Leave(id));
+        self.fresh = false;
+        for chat in self.chats.values_mut() {
+            if chat.joined {
+                effects.push(Effect::Leave(chat.id));
             }
+            chat.forget_log();
+            chat.marked = 0;
+            chat.ruler = None;
         }
         if let Some(id) = self.open {
             self.open_conversation(id, effects);

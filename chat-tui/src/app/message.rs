@@ -207,31 +207,6 @@ impl App {
         offered.map(|(_, action, text)| (action, text)).collect()
     }
 
-    fn resend(&mut self, effects: &mut Vec<Effect>) {
-        let fresh = self.next_client_id();
-        let online = self.link.is_online();
-        let Some(chat) = self.chat_mut() else { return };
-        let Some(ItemId::Pending(client_id)) = chat.selected else {
-            return self.tell("this message was sent");
-        };
-        let Some(mut pending) = chat.timeline.remove_pending(client_id) else {
-            return;
-        };
-        match pending.state {
-            Sending::Failed { needs_new_id, .. } => {
-                if needs_new_id {
-                    pending.draft.client_id = fresh;
-                }
-                pending.state = Sending::Waiting;
-                effects.push(Effect::Send(chat.id, pending.draft.clone()));
-            }
-            _ if !online => effects.push(Effect::RetryNow),
-            _ => {}
-        }
-        chat.selected = Some(ItemId::Pending(pending.draft.client_id));
-        chat.timeline.push_pending(pending);
-    }
-
     /// Takes a message that was not sent off the screen: into the draft, or away.
     fn take_back(&mut self, edit: bool, effects: &mut Vec<Effect>) {
         let Some(chat) = self.chat_mut() else { return };

@@ -26,7 +26,9 @@ pub mod panels;
 pub mod people;
 mod pointer;
 pub mod reactions;
+mod remembering;
 pub mod search;
+mod sending;
 mod session;
 mod settle;
 pub mod sign_in;
@@ -44,6 +46,7 @@ use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 pub use self::dialog::Dialog;
+pub(crate) use self::fault::problem_words;
 use self::{
     chat::Chat,
     conversations::ConversationList,
@@ -53,6 +56,7 @@ use self::{
     own::Own,
     panels::Readers,
     people::People,
+    sending::Submitted,
     sign_in::{Resuming, SignIn},
     text::Plain,
 };
@@ -60,6 +64,7 @@ use crate::{
     config::Preferences,
     effect::Effect,
     event::{Event, Seen},
+    kept::Kept,
 };
 
 /// How many entries are asked for at a time.
@@ -117,6 +122,8 @@ pub struct Start {
     pub resume: bool,
     /// How this client is to be.
     pub preferences: Preferences,
+    /// What an earlier run left on disk.
+    pub kept: Kept,
     /// What the user bound keys to.
     pub rebindings: Vec<Rebinding>,
     /// The time zone of the user.
@@ -184,6 +191,13 @@ pub struct App {
     watched: Vec<UserId>,
     max_watched: usize,
     list_changed: bool,
+    /// The list is the server's, and not only what was kept of it.
+    fresh: bool,
+    /// Going on with the earlier sign-in, while what was kept is on the screen.
+    resuming: Option<Resuming>,
+    submitted: Option<Submitted>,
+    /// What was typed while a message was on its way into the outbox.
+    held: VecDeque<Event>,
     server_address: String,
     seed: u128,
 }
@@ -192,13 +206,17 @@ impl App {
     /// The state at the start, and what to do first.
     #[must_use]
     pub fn new(start: Start) -> (Self, Vec<Effect>) {
-        let (screen, effects) = if start.resume {
+        let knows_me = start.resume && start.kept.me.is_some();
+        let (screen, effects) = if knows_me {
+            (Screen::Main, vec![Effect::Resume])
+        } else if start.resume {
             (Screen::Resuming(Resuming::new()), vec![Effect::Resume])
         } else {
             let form = SignIn::new(&start.server, &start.username, None);
             (Screen::SignIn(form), Vec::new())
         };
-        let app = Self {
+        let me = start.kept.me.clone().filter(|_| knows_me);
+        let mut app = Self {
             screen,
             now: start.now,
             zone: start.zone,
@@ -229,9 +247,18 @@ impl App {
             watched: Vec::new(),
             max_watched: MAX_WATCHED,
             list_changed: false,
+            fresh: false,
+            resuming: me.is_some().then(Resuming::new),
+            submitted: None,
+            held: VecDeque::new(),
             server_address: start.server,
             seed: start.seed.as_u128(),
         };
+        if let Some(me) = me {
+            app.me = Some(me.id);
+            app.people.learn(&me);
+            app.remember(start.kept);
+        }
         (app, effects)
     }
 
@@ -318,6 +345,9 @@ impl App {
 
     /// Takes in one event; whether anything visible may have changed by it.
     fn apply(&mut self, event: Event, effects: &mut Vec<Effect>) -> bool {
+        let Some(event) = self.hold_back(event) else {
+            return false;
+        };
         match event {
             Event::Tick(now) => return self.tick(now, effects),
             Event::Key(key) => self.key(key, effects),
@@ -326,7 +356,7 @@ impl App {
             Event::Focus(focused) => {
                 self.focused = focused;
                 if focused && !self.link.is_online() && matches!(self.screen, Screen::Main) {
-                    effects.push(Effect::RetryNow);
+                    self.connect_now(effects);
                 }
                 return false;
             }
@@ -338,6 +368,14 @@ impl App {
             Event::Edited(id, text) => self.edited(id, text, effects),
             Event::Live(event) => return self.live(event, effects),
             Event::SignedIn(outcome) => self.signed_in(outcome, effects),
+            Event::Remembered(kept) => {
+                let again = self.remember(*kept);
+                effects.extend(again);
+            }
+            Event::Recalled(id, entries) => self.recalled(id, &entries, effects),
+            Event::Queued(conversation, client_id, outcome) => {
+                self.queued(conversation, client_id, outcome, effects);
+            }
             Event::SignedOut(outcome) => match outcome {
                 Ok(()) => {
                     self.chats.clear();
@@ -363,7 +401,9 @@ impl App {
                 }
             },
             Event::SignIns(places) => self.take_sign_ins(places),
-            Event::Searched(ticket, found) => self.searched(ticket, found, effects),
+            Event::Searched(ticket, found, source) => {
+                self.searched(ticket, found, source, effects);
+            }
             Event::Members(id, members) => {
                 // Without the members the conversation is whole; only who has read is not shown.
                 let (Ok(members), Some(chat)) = (members, self.chats.get_mut(&id)) else {
@@ -403,20 +443,20 @@ impl App {
         let before = self.now;
         self.now = now;
         let idle = self.grow_idle(effects);
+        let counted = |until| link::seconds_until(until, before) != link::seconds_until(until, now);
         let counted = match (&mut self.screen, &self.link) {
             (Screen::Resuming(resuming), _) => match resuming.retry_at {
                 Some(until) => {
                     effects.extend(resuming.retry(now, false));
-                    link::seconds_until(until, before) != link::seconds_until(until, now)
+                    counted(until)
                 }
                 None => false,
             },
-            (_, LinkState::Waiting { until, .. }) => {
-                link::seconds_until(*until, before) != link::seconds_until(*until, now)
-            }
+            (_, LinkState::Waiting { until, .. }) => counted(*until),
             _ => false,
         };
-        idle || counted
+        let resumes = self.resume_again(false, effects);
+        idle || counted || resumes
     }
 
     /// What the drawing found out about the scroll position becomes the scroll position.

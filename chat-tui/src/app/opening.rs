@@ -121,11 +121,10 @@ impl App {
         chat.kept_unread = false;
         chat.marked = chat.marked.max(read);
         chat.ruler = (unread > 0 && chat.marked < head).then_some(chat.marked);
-        if !chat.joined {
-            chat.joined = true;
+        if !chat.joined && !chat.recalling {
+            chat.recalling = true;
             chat.closed = None;
-            effects.push(Effect::Open(id, head.saturating_sub(super::PAGE)));
-            effects.push(Effect::Members(id));
+            effects.push(Effect::Recall(id));
         }
         self.completion = None;
         self.list_changed = true;
@@ -167,6 +166,9 @@ impl App {
         self.follow_cursors(rows);
         self.list.apply(rows, gone, snapshot);
         self.list_changed = true;
+        if snapshot {
+            self.follow_all(effects);
+        }
         if !snapshot && !self.focused && self.heard() > before {
             effects.push(Effect::Bell);
         }

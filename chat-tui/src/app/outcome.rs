@@ -14,7 +14,7 @@ use super::{
     panels::{Loading, Place},
     search::Hit,
 };
-use crate::{deed::Deed, effect::Effect};
+use crate::{deed::Deed, effect::Effect, event::Source};
 
 impl App {
     /// Something that was to be done is done, or is not.
@@ -107,12 +107,13 @@ impl App {
         &mut self,
         ticket: u64,
         answer: Result<Page<Message>, ClientError>,
+        source: Source,
         effects: &mut Vec<Effect>,
     ) {
         let found = answer.iter().flat_map(|page| &page.items);
         let senders: Vec<UserId> = found.map(|message| message.sender_id).collect();
         if let Some(Dialog::Search(search)) = &mut self.dialog {
-            search.answer(ticket, answer);
+            search.answer(ticket, answer, source);
         }
         self.ask_for(senders, effects);
     }

@@ -50,6 +50,15 @@ impl People {
         self.asked.remove(&profile.id);
     }
 
+    /// Takes over who somebody was when it was kept; whether they are there now is not known by that.
+    pub(super) fn remember(&mut self, profile: Profile) {
+        let presence = None;
+        self.learn(&Profile {
+            presence,
+            ..profile
+        });
+    }
+
     /// Takes over a presence; false if nothing changes.
     pub fn set_presence(&mut self, presence: Presence) -> bool {
         match self.known.get_mut(&presence.user_id) {

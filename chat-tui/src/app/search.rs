@@ -11,7 +11,7 @@ use super::{
     fault,
     text::Plain,
 };
-use crate::effect::Effect;
+use crate::{effect::Effect, event::Source};
 
 /// A message that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +59,8 @@ pub struct Search {
     pub more: Option<String>,
     /// What went wrong.
     pub error: Option<Plain>,
+    /// Where it was found.
+    pub source: Source,
     ticket: u64,
     answered: u64,
     /// What is on its way goes on from what is here.
@@ -77,6 +79,7 @@ impl Search {
             selected: 0,
             more: None,
             error: None,
+            source: Source::Server,
             ticket: 0,
             answered: 0,
             goes_on: false,
@@ -150,11 +153,17 @@ impl Search {
     }
 
     /// What was found; an answer to an earlier question is passed over.
-    pub fn answer(&mut self, ticket: u64, answer: Result<Page<Message>, ClientError>) {
+    pub fn answer(
+        &mut self,
+        ticket: u64,
+        answer: Result<Page<Message>, ClientError>,
+        source: Source,
+    ) {
         if ticket != self.ticket {
             return;
         }
         self.answered = ticket;
+        self.source = source;
         if !self.goes_on {
             self.found.clear();
             self.selected = 0;

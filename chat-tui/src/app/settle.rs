@@ -17,12 +17,13 @@ impl App {
         if !matches!(self.screen, Screen::Main) {
             return;
         }
-        if std::mem::take(&mut self.list_changed) {
+        if self.resuming.is_none() && std::mem::take(&mut self.list_changed) {
             self.watch_others(effects);
         }
+        self.keep_draft(effects);
+        self.page_older(effects);
         if self.link.is_online() {
             self.mark_read(effects);
-            self.page_older(effects);
             self.page_newer(effects);
         }
     }

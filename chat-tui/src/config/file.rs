@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow};
 use etcetera::base_strategy::{BaseStrategy, Xdg};
 use serde::Deserialize;
 
+use super::CredentialStore;
 use crate::app::keymap::Preset;
 
 /// What `config.toml` says; what is not in it is as in [`Config::DEFAULT`].
@@ -19,6 +20,8 @@ use crate::app::keymap::Preset;
 pub struct Config {
     /// After so many minutes without a key others see that nobody sits here; 0 is never.
     pub idle_after_minutes: u32,
+    /// Where the sign-in is kept.
+    pub credential_store: CredentialStore,
     /// The set of keys; single ones are bound in `keys.toml`.
     pub keys: Preset,
     /// The mouse is for this client; without, it is for the terminal.
@@ -29,6 +32,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             idle_after_minutes: 5,
+            credential_store: CredentialStore::default(),
             keys: Preset::Plain,
             mouse: true,
         }

@@ -1,78 +1,45 @@
-//! A profile on disk: which server, who, the refresh token, what was changed in the client, and the log.
+//! A profile on disk: the sign-in, what was changed in the client, and the log.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
-    io::Write,
+    fs::{self, File, TryLockError},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context, bail, ensure};
+use chat_core::client::{Client, ClientError};
 use etcetera::base_strategy::{BaseStrategy, Xdg};
-use serde::{Deserialize, Serialize};
 
-use super::Preferences;
+use super::{
+    Config, Credentials, Log, Preferences,
+    credentials::Saved,
+    files::{create_private_directory, private_file, write_in_place},
+};
 
-/// A log beyond this size is put aside at the next start.
-const LOG_BYTES: u64 = 1 << 20;
-
-/// A directory of its own for each profile; held by one client at a time.
+/// A directory of its own for each profile. One client with a screen holds it at a time; commands only share its sign-in.
 #[derive(Debug)]
 pub struct Profile {
     directory: PathBuf,
-    saved: Saved,
+    credentials: Arc<Credentials>,
+    who: Saved,
     /// What `config.toml` says.
     base: Preferences,
     preferences: Preferences,
     _lock: File,
 }
 
-/// What is kept between two runs.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-struct Saved {
-    server: String,
-    username: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refresh_token: Option<String>,
-}
-
-impl std::fmt::Debug for Saved {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Saved")
-            .field("server", &self.server)
-            .field("username", &self.username)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Profile {
-    /// Opens a profile by name in the user's data directory, and makes it if it is new. `base` is what holds for
-    /// whatever was not changed in the client.
-    pub fn open(name: &str, base: Preferences) -> anyhow::Result<Self> {
-        let directories = Xdg::new().context("the home directory cannot be found")?;
-        Self::open_in(&directories.data_dir().join("chat-tui"), name, base)
+    /// Opens a profile by name in the user's data directory, and makes it if it is new.
+    pub fn open(name: &str, config: &Config) -> anyhow::Result<Self> {
+        Self::open_in(&data_directory()?, name, config)
     }
 
     /// Opens a profile by name below a directory.
-    pub fn open_in(directory: &Path, name: &str, base: Preferences) -> anyhow::Result<Self> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        ensure!(
-            !name.is_empty() && name.len() <= 64 && name.chars().all(allowed),
-            "a profile is named with letters, digits, - and _"
-        );
-        let directory = directory.join(name);
-        create_private_directory(&directory)
-            .with_context(|| format!("cannot make {}", directory.display()))?;
+    pub fn open_in(directory: &Path, name: &str, config: &Config) -> anyhow::Result<Self> {
+        let directory = directory_of(directory, name)?;
         let lock = lock(&directory.join("lock"), name)?;
-        let path = directory.join("credentials.toml");
-        let saved = match fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text)
-                .with_context(|| format!("{} is damaged; remove it", path.display()))?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Saved::default(),
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot read {}", path.display()));
-            }
-        };
+        let credentials = Credentials::new(directory.clone(), config.credential_store);
+        let base = Preferences::from(config);
         let path = directory.join("preferences.toml");
         let preferences = match fs::read_to_string(&path) {
             Ok(text) => base
@@ -85,59 +52,59 @@ impl Profile {
         };
         Ok(Self {
             directory,
-            saved,
+            who: credentials.read()?,
+            credentials: Arc::new(credentials),
             base,
             preferences,
             _lock: lock,
         })
     }
 
-    /// Where all of it is kept.
-    pub(super) fn directory(&self) -> &Path {
+    /// The sign-in alone, which other processes may use at the same time.
+    pub fn credentials(name: &str, config: &Config) -> anyhow::Result<Credentials> {
+        let directory = directory_of(&data_directory()?, name)?;
+        Ok(Credentials::new(directory, config.credential_store))
+    }
+
+    /// A client for this server that goes on with the sign-in of this profile, if it is there, and keeps it.
+    pub fn client(&self, server: &str) -> Result<Client, ClientError> {
+        self.credentials.client(server)
+    }
+
+    /// Where everything of this profile is kept.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
         &self.directory
     }
 
     /// The server of the last sign-in.
     #[must_use]
     pub fn server(&self) -> Option<&str> {
-        Some(self.saved.server.as_str()).filter(|server| !server.is_empty())
+        self.who.server()
     }
 
     /// The user name of the last sign-in.
     #[must_use]
     pub fn username(&self) -> &str {
-        &self.saved.username
+        &self.who.username
     }
 
-    /// The token of a sign-in to this server that has not ended.
+    /// Whether there is a sign-in to this server to go on with.
     #[must_use]
-    pub fn refresh_token(&self, server: &str) -> Option<&str> {
-        let token = self.saved.refresh_token.as_deref()?;
-        (self.saved.server == server).then_some(token)
+    pub fn is_signed_in(&self, server: &str) -> bool {
+        self.who.is_signed_in(server)
     }
 
-    /// Keeps who signed in where.
+    /// Keeps who signed in where; what becomes of the token later, the [client](Self::client) keeps.
     pub fn signed_in(
         &mut self,
         server: &str,
         username: &str,
-        token: Option<String>,
+        token: Option<&str>,
     ) -> anyhow::Result<()> {
-        self.saved = Saved {
-            server: server.to_owned(),
-            username: username.to_owned(),
-            refresh_token: token,
-        };
-        self.save()
-    }
-
-    /// Keeps the newest token; none when the sign-in has ended.
-    pub fn set_refresh_token(&mut self, token: Option<String>) -> anyhow::Result<()> {
-        if self.saved.refresh_token == token {
-            return Ok(());
-        }
-        self.saved.refresh_token = token;
-        self.save()
+        self.credentials.signed_in(server, username, token)?;
+        self.who = self.credentials.read()?;
+        Ok(())
     }
 
     /// How the user wants this client to be.
@@ -150,45 +117,33 @@ impl Profile {
     pub fn set_preferences(&mut self, preferences: Preferences) -> anyhow::Result<()> {
         self.preferences = preferences;
         let text = preferences.differences(self.base)?;
-        self.write("preferences.toml", &text)
+        write_in_place(&self.directory, "preferences.toml", &text)
     }
 
-    fn save(&self) -> anyhow::Result<()> {
-        let text = toml::to_string(&self.saved).context("the credentials cannot be written")?;
-        self.write("credentials.toml", &text)
-    }
-
-    /// Writes beside the old file and puts the new one in its place, so that no moment leaves half a file.
-    fn write(&self, name: &str, text: &str) -> anyhow::Result<()> {
-        let path = self.directory.join(name);
-        let beside = self.directory.join(format!("{name}.new"));
-        let write = || -> std::io::Result<()> {
-            let mut file = private_file(&beside)?;
-            file.set_len(0)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&beside, &path)
-        };
-        write().with_context(|| format!("cannot write {}", path.display()))
-    }
-
-    /// The log file, to be appended to.
-    pub fn log(&self) -> anyhow::Result<File> {
-        let path = self.directory.join("chat-tui.log");
-        if fs::metadata(&path).is_ok_and(|data| data.len() > LOG_BYTES) {
-            fs::rename(&path, self.directory.join("chat-tui.log.old"))
-                .with_context(|| format!("cannot move {}", path.display()))?;
-        }
-        let mut options = OpenOptions::new();
-        options.create(true).append(true);
-        private(&mut options);
-        options
-            .open(&path)
-            .with_context(|| format!("cannot open {}", path.display()))
+    /// The log, to be written to.
+    pub fn log(&self) -> anyhow::Result<Log> {
+        Log::open(self.directory.join("chat-tui.log"))
     }
 }
 
-/// Two clients on one sign-in would each spend the token of the other, and the server would end it.
+fn data_directory() -> anyhow::Result<PathBuf> {
+    let directories = Xdg::new().context("the home directory cannot be found")?;
+    Ok(directories.data_dir().join("chat-tui"))
+}
+
+fn directory_of(all: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    ensure!(
+        !name.is_empty() && name.len() <= 64 && name.chars().all(allowed),
+        "a profile is named with letters, digits, - and _"
+    );
+    let directory = all.join(name);
+    create_private_directory(&directory)
+        .with_context(|| format!("cannot make {}", directory.display()))?;
+    Ok(directory)
+}
+
+/// Two screens on one profile would each write over what the other one keeps.
 fn lock(path: &Path, name: &str) -> anyhow::Result<File> {
     let file = private_file(path).with_context(|| format!("cannot open {}", path.display()))?;
     match file.try_lock() {
@@ -204,42 +159,21 @@ fn lock(path: &Path, name: &str) -> anyhow::Result<File> {
     }
 }
 
-fn private_file(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.create(true).write(true).truncate(false);
-    private(&mut options);
-    options.open(path)
-}
-
-#[cfg(unix)]
-fn private(options: &mut OpenOptions) {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.mode(0o600);
-}
-
-#[cfg(not(unix))]
-fn private(_: &mut OpenOptions) {}
-
-#[cfg(unix)]
-fn create_private_directory(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-}
-
-#[cfg(not(unix))]
-fn create_private_directory(path: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::CredentialStore;
+
+    fn config(idle_after_minutes: u32) -> Config {
+        Config {
+            idle_after_minutes,
+            credential_store: CredentialStore::File,
+            ..Config::default()
+        }
+    }
 
     fn open(home: &tempfile::TempDir, name: &str) -> anyhow::Result<Profile> {
-        Profile::open_in(home.path(), name, Preferences::default())
+        Profile::open_in(home.path(), name, &config(5))
     }
 
     #[test]
@@ -247,10 +181,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let mut profile = open(&home, "work").unwrap();
         profile
-            .signed_in("http://a", "maya", Some("first".to_owned()))
-            .unwrap();
-        profile
-            .set_refresh_token(Some("second".to_owned()))
+            .signed_in("http://a", "maya", Some("secret"))
             .unwrap();
         drop(profile);
 
@@ -259,12 +190,12 @@ mod tests {
             (profile.server(), profile.username()),
             (Some("http://a"), "maya")
         );
-        assert_eq!(profile.refresh_token("http://a"), Some("second"));
-        assert_eq!(profile.refresh_token("http://b"), None);
-        assert!(!format!("{profile:?}").contains("second"));
+        assert!(profile.is_signed_in("http://a"));
+        assert!(!profile.is_signed_in("http://b"));
+        assert!(!format!("{profile:?}").contains("secret"));
 
-        profile.set_refresh_token(None).unwrap();
-        assert_eq!(profile.refresh_token("http://a"), None);
+        profile.signed_in("http://a", "maya", None).unwrap();
+        assert!(!profile.is_signed_in("http://a"));
     }
 
     #[test]
@@ -283,13 +214,12 @@ mod tests {
         drop(profile);
 
         // What was changed in the client stays when config.toml changes; what was set back is as there.
-        let base = Preferences {
-            idle_after_minutes: 60,
-            ..Preferences::default()
-        };
-        let mut profile = Profile::open_in(home.path(), "work", base).unwrap();
+        let changed = config(60);
+        let mut profile = Profile::open_in(home.path(), "work", &changed).unwrap();
         assert_eq!(profile.preferences(), later);
-        profile.set_preferences(base).unwrap();
+        profile
+            .set_preferences(Preferences::from(&changed))
+            .unwrap();
         drop(profile);
         assert_eq!(
             open(&home, "work").unwrap().preferences(),
@@ -336,7 +266,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let mut profile = open(&home, "work").unwrap();
         profile
-            .signed_in("http://a", "maya", Some("token".to_owned()))
+            .signed_in("http://a", "maya", Some("token"))
             .unwrap();
         let mode = |path: &str| {
             fs::metadata(home.path().join(path))

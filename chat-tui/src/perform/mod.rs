@@ -1,24 +1,29 @@
 //! Carries out what the state asks for; what comes of it comes back as events.
 
 mod calls;
+mod keeping;
 
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{collections::VecDeque, future::pending, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow};
 use chat_core::{
     NewGroup,
     client::{Client, ClientError, Event as LiveEvent, Live, LiveEvents},
-    model::Profile as Person,
+    model::{ConversationId, Draft, Entry, Message, Profile as Person},
+    protocol::rest::Page as RestPage,
+    store,
 };
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::Semaphore,
     task::{AbortHandle, JoinError, JoinSet},
 };
 
 use crate::{
+    cache::Cache,
     config::{Preferences, Profile},
-    effect::{Credentials, Effect},
-    event::Event,
+    effect::{Credentials, Effect, Page},
+    event::{Event, Source},
+    kept::Kept,
 };
 
 /// So many people are asked for at a time.
@@ -34,7 +39,14 @@ pub(crate) struct World {
     client: Client,
     server: String,
     profile: Option<Profile>,
-    tokens: watch::Receiver<Option<String>>,
+    cache: Option<Cache>,
+    /// The kept logs are of an earlier life.
+    logs_are_void: bool,
+    is_online: bool,
+    /// What has happened already.
+    ready: VecDeque<Event>,
+    /// So many answers of the disk are on their way.
+    awaited: usize,
     live: Option<Live>,
     events: Option<LiveEvents>,
     tasks: JoinSet<Outcome>,
@@ -48,25 +60,59 @@ pub(crate) struct World {
 enum Outcome {
     Event(Box<Event>),
     /// An attempt to sign in to this server is over.
-    SignedIn(Client, String, Result<Person, ClientError>),
+    SignedIn(Box<SignedIn>),
+    /// Whether a message is in the outbox.
+    Queued(ConversationId, Draft, Result<(), String>),
+    /// The newest that is kept of a log.
+    Recalled(ConversationId, Vec<Entry>),
     /// Nothing that anybody waits for.
     Nothing,
 }
 
+/// An attempt to sign in.
+#[derive(Debug)]
+struct SignedIn {
+    client: Client,
+    server: String,
+    outcome: Result<Person, ClientError>,
+    /// What is kept of this account, unless it is open already.
+    opened: anyhow::Result<Option<(Cache, Kept)>>,
+    /// It is not the sign-in of an earlier run, which is kept already.
+    is_new: bool,
+}
+
 impl World {
-    pub(crate) fn new(client: Client, server: String, profile: Option<Profile>) -> Self {
-        Self {
-            tokens: client.refresh_tokens(),
+    /// The world as it is at the start, and what an earlier run left on disk.
+    pub(crate) async fn open(
+        client: Client,
+        server: String,
+        profile: Option<Profile>,
+    ) -> anyhow::Result<(Self, Kept)> {
+        let mut world = Self {
             client,
             server,
             profile,
+            cache: None,
+            logs_are_void: false,
+            is_online: false,
+            ready: VecDeque::new(),
+            awaited: 0,
             live: None,
             events: None,
             tasks: JoinSet::new(),
             signing_in: None,
             searching: None,
             people: Arc::new(Semaphore::new(PEOPLE_AT_A_TIME)),
-        }
+        };
+        let opened = match world.last_user() {
+            Some(user) => world.account().open(user).await?,
+            None => None,
+        };
+        let kept = opened.map(|(cache, kept)| {
+            world.cache = Some(cache);
+            kept
+        });
+        Ok((world, kept.unwrap_or_default()))
     }
 
     /// How the user wants this client to be.
@@ -81,11 +127,12 @@ impl World {
             Effect::SignIn(credentials) => self.sign_in(credentials),
             Effect::Resume => self.resume(),
             Effect::Forget => self.forget(),
-            Effect::Keep(preferences) => {
-                if let Some(profile) = &mut self.profile {
-                    profile.set_preferences(preferences)?;
-                }
-            }
+            effect @ (Effect::Recall(_)
+            | Effect::Send(..)
+            | Effect::Resend { .. }
+            | Effect::KeepDraft(..)
+            | Effect::Discard(_)
+            | Effect::Keep(_)) => self.keep(effect)?,
             Effect::Person(id) => {
                 let (client, turn) = (self.client.clone(), Arc::clone(&self.people));
                 self.spawn(async move {
@@ -105,13 +152,7 @@ impl World {
                 conversation,
                 cursor,
                 ticket,
-            } => {
-                let client = self.client.clone();
-                self.search(async move {
-                    let found = calls::search(&client, query, conversation, cursor).await;
-                    Event::Searched(ticket, found)
-                });
-            }
+            } => self.search_messages(query, conversation, cursor, ticket),
             effect => self.call_or_tell(effect),
         }
         Ok(())
@@ -129,12 +170,7 @@ impl World {
                 page,
                 after,
                 limit,
-            } => {
-                self.spawn(async move {
-                    let events = client.events(conversation, after, limit).await;
-                    Event::Page(conversation, page, events.map(|events| events.items))
-                });
-            }
+            } => self.page(conversation, page, after, limit),
             Effect::Members(id) => {
                 self.spawn(async move { Event::Members(id, calls::members(&client, id).await) });
             }
@@ -186,6 +222,55 @@ impl World {
         }
     }
 
+    /// A stretch of a log: from the disk where it can be had there, else from the server.
+    fn page(&mut self, id: ConversationId, page: Page, after: u64, limit: usize) {
+        let client = self.client.clone();
+        // What lies before what is held has been heard with all that became of it; of what lies apart, only the server knows.
+        let from_disk = page == Page::Older || !self.is_online;
+        let cache = self
+            .cache
+            .as_ref()
+            .filter(|_| from_disk && !self.logs_are_void);
+        let reader = cache.map(|cache| cache.reader.clone());
+        self.spawn(async move {
+            if let Some(reader) = reader {
+                let kept = keeping::logged(reader.stretch(id, after, limit).await);
+                if let Some(entries) = kept.flatten() {
+                    return Event::Page(id, page, Ok(entries));
+                }
+            }
+            let events = client.events(id, after, limit).await;
+            Event::Page(id, page, events.map(|events| events.items))
+        });
+    }
+
+    /// Messages by their words: the server's, or without it those that are kept.
+    fn search_messages(
+        &mut self,
+        query: String,
+        conversation: Option<ConversationId>,
+        cursor: Option<String>,
+        ticket: u64,
+    ) {
+        let client = self.client.clone();
+        let reader = self.cache.as_ref().map(|cache| cache.reader.clone());
+        let is_online = self.is_online;
+        self.search(async move {
+            let mut failed = Err(ClientError::Unreachable("not connected".to_owned()));
+            if is_online || reader.is_none() {
+                failed = calls::search(&client, query.clone(), conversation, cursor).await;
+            }
+            match (failed, reader) {
+                (Err(error), Some(reader)) if error.retryable() => {
+                    let found = reader.search(&store::words(&query), conversation).await;
+                    let found = keeping::logged(found).ok_or(error);
+                    Event::Searched(ticket, found.map(one_page), Source::Disk)
+                }
+                (answer, _) => Event::Searched(ticket, answer, Source::Server),
+            }
+        });
+    }
+
     /// Only the answer to the newest letters is of use.
     fn search(&mut self, answer: impl Future<Output = Event> + Send + 'static) {
         if let Some(earlier) = self.searching.take() {
@@ -204,8 +289,6 @@ impl World {
         match effect {
             Effect::Open(conversation, after) => live.open(conversation, after),
             Effect::Leave(conversation) => live.leave(conversation),
-            Effect::Send(conversation, draft) => live.send(conversation, draft),
-            Effect::Discard(client_id) => live.discard(client_id),
             Effect::MarkRead(conversation, seq) => live.mark_read(conversation, seq),
             Effect::MarkUnread(conversation, seq) => live.mark_unread(conversation, seq),
             Effect::SetPresence(availability) => live.set_presence(availability),
@@ -223,15 +306,18 @@ impl World {
 
     fn sign_in(&mut self, credentials: Credentials) {
         let (client, server) = (self.client.clone(), self.server.clone());
+        let account = self.account();
+        let address = credentials.server.clone();
+        let there = if address == server {
+            Ok(client.clone())
+        } else {
+            let profile = self.profile.as_ref();
+            profile.map_or_else(|| Client::new(&address), |it| it.client(&address))
+        };
         let task = self.tasks.spawn(async move {
-            let address = credentials.server.clone();
-            let client = if address == server {
-                client
-            } else {
-                match Client::new(&address) {
-                    Ok(client) => client,
-                    Err(error) => return Outcome::SignedIn(client, server, Err(error)),
-                }
+            let client = match there {
+                Ok(client) => client,
+                Err(error) => return account.signed_in(client, server, Err(error)).await,
             };
             let outcome = if credentials.register {
                 let name = credentials.display_name.as_deref();
@@ -243,25 +329,20 @@ impl World {
                     .login(&credentials.username, &credentials.password)
                     .await
             };
-            Outcome::SignedIn(client, address, outcome)
+            account.signed_in(client, address, outcome).await
         });
         self.signing_in = Some(task);
     }
 
     fn resume(&mut self) {
         let (client, server) = (self.client.clone(), self.server.clone());
-        let stored = self
-            .profile
-            .as_ref()
-            .and_then(|profile| profile.refresh_token(&server))
-            .map(str::to_owned);
+        let account = self.account();
         let task = self.tasks.spawn(async move {
-            let outcome = match (client.tokens(), stored) {
-                (Some(_), _) => client.me().await,
-                (None, Some(token)) => client.resume(&token).await,
-                (None, None) => Err(ClientError::SignedOut),
+            let outcome = match client.tokens() {
+                Some(_) => client.me().await,
+                None => client.resume_stored().await,
             };
-            Outcome::SignedIn(client, server, outcome)
+            account.resumed(client, server, outcome).await
         });
         self.signing_in = Some(task);
     }
@@ -282,67 +363,95 @@ impl World {
     /// The next thing that happened. Cancellation safe.
     pub(crate) async fn next(&mut self) -> anyhow::Result<Event> {
         loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Ok(event);
+            }
             tokio::select! {
                 Some(outcome) = self.tasks.join_next() => {
-                    if let Some(event) = self.take(outcome)? {
-                        return Ok(event);
-                    }
+                    self.take(outcome)?;
                 }
                 event = next_of(&mut self.events) => {
-                    return event.map(Event::Live).ok_or_else(|| anyhow!("the connection ended unexpectedly"));
+                    let event = event.ok_or_else(|| anyhow!("the connection ended unexpectedly"))?;
+                    self.hear(&event);
+                    self.ready.push_back(Event::Live(event));
                 }
-                Ok(()) = self.tokens.changed() => self.keep_token()?,
                 else => pending().await,
             }
         }
     }
 
-    fn take(&mut self, outcome: Result<Outcome, JoinError>) -> anyhow::Result<Option<Event>> {
+    fn take(&mut self, outcome: Result<Outcome, JoinError>) -> anyhow::Result<()> {
         match outcome {
-            Ok(Outcome::Event(event)) => Ok(Some(*event)),
-            Ok(Outcome::Nothing) => Ok(None),
-            Ok(Outcome::SignedIn(client, server, outcome)) => {
-                self.signing_in = None;
-                if let Ok(me) = &outcome {
-                    self.enter(client, server, me)?;
+            Ok(Outcome::Event(event)) => {
+                self.keep_answer(&event);
+                if matches!(*event, Event::SignedOut(Ok(()))) {
+                    self.forget_account();
                 }
-                Ok(Some(Event::SignedIn(outcome)))
+                self.ready.push_back(*event);
             }
-            Err(error) if error.is_cancelled() => Ok(None),
-            Err(error) => Err(error).context("a task ended unexpectedly"),
+            Ok(Outcome::Nothing) => {}
+            Ok(Outcome::Queued(conversation, draft, outcome)) => {
+                let event = self.queued(conversation, draft, outcome);
+                self.ready.push_back(event);
+            }
+            Ok(Outcome::Recalled(id, entries)) => {
+                self.awaited = self.awaited.saturating_sub(1);
+                self.ready.push_back(Event::Recalled(id, entries));
+            }
+            Ok(Outcome::SignedIn(attempt)) => {
+                self.signing_in = None;
+                let SignedIn {
+                    client,
+                    server,
+                    outcome,
+                    opened,
+                    is_new,
+                } = *attempt;
+                let kept = self.take_account(opened?);
+                if let Ok(me) = &outcome {
+                    if is_new {
+                        self.keep_sign_in(&client, &server, me)?;
+                    }
+                    self.keep_me(me);
+                    self.enter(client, server);
+                }
+                self.ready.push_back(Event::SignedIn(outcome));
+                self.ready.extend(kept);
+            }
+            Err(error) if error.is_cancelled() => {}
+            Err(error) => return Err(error).context("a task ended unexpectedly"),
         }
-    }
-
-    /// Keeps the sign-in, and opens the live connection.
-    fn enter(&mut self, client: Client, server: String, me: &Person) -> anyhow::Result<()> {
-        self.tokens = client.refresh_tokens();
-        let token = self.tokens.borrow_and_update().clone();
-        if let Some(profile) = &mut self.profile {
-            profile.signed_in(&server, &me.username, token)?;
-        }
-        let (live, events) = client.live();
-        (self.live, self.events) = (Some(live), Some(events));
-        (self.client, self.server) = (client, server);
         Ok(())
     }
 
-    fn keep_token(&mut self) -> anyhow::Result<()> {
-        let token = self.tokens.borrow_and_update().clone();
+    /// Keeps a new sign-in; what becomes of its token later the client keeps.
+    fn keep_sign_in(&mut self, client: &Client, server: &str, me: &Person) -> anyhow::Result<()> {
+        let tokens = client.tokens();
+        let token = tokens.as_ref().map(|tokens| tokens.refresh_token.as_str());
         match &mut self.profile {
-            Some(profile) => profile.set_refresh_token(token),
+            Some(profile) => profile.signed_in(server, &me.username, token),
             None => Ok(()),
         }
     }
 
+    /// Opens the live connection.
+    fn enter(&mut self, client: Client, server: String) {
+        let (live, events) = client.live();
+        (self.live, self.events) = (Some(live), Some(events));
+        (self.client, self.server) = (client, server);
+    }
+
     /// Ends what is under way, and closes the connection properly if that does not take long.
-    pub(crate) async fn close(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn close(mut self) {
         self.events = None;
         if let Some(live) = self.live.take() {
             // A server that hangs must not keep the user in the program.
             drop(tokio::time::timeout(GOODBYE, live.close()).await);
         }
         self.tasks.shutdown().await;
-        self.keep_token()
+        if let Some(cache) = self.cache.take() {
+            cache.close().await;
+        }
     }
 }
 
@@ -350,5 +459,13 @@ async fn next_of(events: &mut Option<LiveEvents>) -> Option<LiveEvent> {
     match events {
         Some(events) => events.next().await,
         None => pending().await,
+    }
+}
+
+/// All that was found, at once.
+fn one_page(items: Vec<Message>) -> RestPage<Message> {
+    RestPage {
+        items,
+        next_cursor: None,
     }
 }

@@ -35,7 +35,9 @@ fn say(stage: &mut Stage, line: &str) -> Vec<Effect> {
     }
     stage.asked();
     stage.key(Code::Enter);
-    stage.asked()
+    let asked = stage.asked().into_iter();
+    let of_draft = |effect: &Effect| matches!(effect, Effect::KeepDraft(..));
+    asked.filter(|effect| !of_draft(effect)).collect()
 }
 
 fn draft(stage: &Stage) -> &str {

@@ -11,3 +11,4 @@ mod mouse;
 mod properties;
 mod screens;
 mod stage;
+mod words;

@@ -9,7 +9,7 @@ use chat_tui::{
     app::{Dialog, Pane, keymap::Code},
     deed::Deed,
     effect::{Effect, Page},
-    event::Event,
+    event::{Event, Source},
 };
 
 use crate::stage::{
@@ -419,7 +419,7 @@ fn a_search_leads_to_the_message_and_back_to_the_newest() {
         items: vec![message(ANA, 100, ANA, "line 100.", at(-200))],
         next_cursor: None,
     };
-    stage.event(Event::Searched(*ticket, Ok(found)));
+    stage.event(Event::Searched(*ticket, Ok(found), Source::Server));
     assert_eq!(stage.rows_with("in Ana").len(), 1);
     stage.key(Code::Enter);
     let page = Page::At(100);

@@ -5,7 +5,10 @@ use chat_core::{
     model::{Change, Emoji, Member, Reaction, Role},
     protocol::{ErrorCode, Problem, rest::Page},
 };
-use chat_tui::{app::keymap::Code, event::Event};
+use chat_tui::{
+    app::keymap::Code,
+    event::{Event, Source},
+};
 
 use crate::stage::{
     ANA, BO, ME, NOW, Stage, at, change, conversation, direct, entry, group, is_online, message,
@@ -293,7 +296,7 @@ fn more_dialogs() {
         items: vec![message(10, 10, BO, "I can proof-read.", at(-5))],
         next_cursor: None,
     };
-    stage.event(Event::Searched(5, Ok(found)));
+    stage.event(Event::Searched(5, Ok(found), Source::Server));
     look("search", &mut stage);
     stage.key(Code::Esc);
     stage.write("ask @b");

@@ -17,6 +17,7 @@ use chat_tui::{
     config::Preferences,
     effect::Effect,
     event::{Event, Gesture},
+    kept::Kept,
     ui::{LayoutCache, Theme, view},
 };
 use jiff::tz::TimeZone;
@@ -33,6 +34,8 @@ pub(crate) const BO: u128 = 3;
 pub(crate) struct Stage {
     pub(crate) app: App,
     pub(crate) effects: Vec<Effect>,
+    /// The disk, on which nothing is, answers at once.
+    pub(crate) disk_answers: bool,
     terminal: Terminal<TestBackend>,
     cache: LayoutCache,
 }
@@ -44,11 +47,17 @@ impl Stage {
     }
 
     pub(crate) fn start(width: u16, height: u16, resume: bool) -> Self {
+        Self::with_kept(width, height, resume, Kept::default())
+    }
+
+    /// With what an earlier run left on disk.
+    pub(crate) fn with_kept(width: u16, height: u16, resume: bool, kept: Kept) -> Self {
         let (app, effects) = App::new(Start {
             server: "http://127.0.0.1:8080".to_owned(),
             username: String::new(),
             resume,
             preferences: Preferences::default(),
+            kept,
             rebindings: Vec::new(),
             zone: TimeZone::UTC,
             seed: Uuid::from_u128(0x4000_8000_0000_0000_0000),
@@ -57,6 +66,7 @@ impl Stage {
         Self {
             app,
             effects,
+            disk_answers: true,
             terminal: Terminal::new(TestBackend::new(width, height)).unwrap(),
             cache: LayoutCache::default(),
         }
@@ -81,7 +91,12 @@ impl Stage {
 
     pub(crate) fn event(&mut self, event: Event) {
         let effects = self.app.update(event);
+        let answered = effects.iter().filter(|_| self.disk_answers);
+        let answers: Vec<Event> = answered.filter_map(answer_of_disk).collect();
         self.effects.extend(effects);
+        for answer in answers {
+            self.event(answer);
+        }
     }
 
     pub(crate) fn live(&mut self, event: LiveEvent) {
@@ -184,10 +199,28 @@ impl Stage {
     /// The message that was put into the outbox last.
     pub(crate) fn sent(&self) -> (ConversationId, chat_core::model::Draft) {
         let sent = self.effects.iter().rev().find_map(|effect| match effect {
-            Effect::Send(conversation, draft) => Some((*conversation, draft.clone())),
+            Effect::Send(conversation, draft)
+            | Effect::Resend {
+                conversation,
+                draft,
+                ..
+            } => Some((*conversation, draft.clone())),
             _ => None,
         });
         sent.unwrap()
+    }
+}
+
+fn answer_of_disk(effect: &Effect) -> Option<Event> {
+    match effect {
+        Effect::Recall(id) => Some(Event::Recalled(*id, Vec::new())),
+        Effect::Send(conversation, draft)
+        | Effect::Resend {
+            conversation,
+            draft,
+            ..
+        } => Some(Event::Queued(*conversation, draft.client_id, Ok(()))),
+        _ => None,
     }
 }
 

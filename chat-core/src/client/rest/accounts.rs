@@ -1,7 +1,7 @@
 //! Signing up, in and out, here and on other devices.
 
 use crate::{
-    client::{Client, ClientError, http, sign_in},
+    client::{Client, ClientError, http, sign_in, token_store},
     model::{Profile, SignInId},
     protocol::rest::{Login, Page, Refresh, Register, SignIn, SignedIn},
 };
@@ -38,7 +38,19 @@ impl Client {
     /// Goes on with a sign-in of an earlier run. The token is spent by this: store the one that
     /// [`refresh_tokens`](Self::refresh_tokens) tells next. [`ClientError::SignedOut`] if it no longer holds.
     pub async fn resume(&self, refresh_token: &str) -> Result<Profile, ClientError> {
-        match sign_in::request_tokens(self.http(), refresh_token.to_owned()).await {
+        let answer = sign_in::request_tokens(self.http(), refresh_token.to_owned()).await;
+        self.go_on(answer)
+    }
+
+    /// The same with the token that the [store](Self::with_token_store) keeps; it keeps the next one, too.
+    pub async fn resume_stored(&self) -> Result<Profile, ClientError> {
+        let store = self.sign_in().store().ok_or(ClientError::SignedOut)?;
+        let answer = token_store::renew(store, self.http()).await;
+        self.go_on(answer)
+    }
+
+    fn go_on(&self, answer: Result<SignedIn, ClientError>) -> Result<Profile, ClientError> {
+        match answer {
             Ok(signed_in) => Ok(self.begin(signed_in)),
             Err(ClientError::Problem(problem)) if problem.status == 401 => {
                 Err(ClientError::SignedOut)
@@ -52,21 +64,35 @@ impl Client {
         let Some(tokens) = self.sign_in().tokens() else {
             return Ok(());
         };
-        let body = Refresh {
-            refresh_token: tokens.refresh_token,
-        };
-        let request = self
-            .http()
-            .post(&["auth", "logout"])?
-            .bearer_auth(tokens.access_token)
-            .json(&body);
-        match http::exchange(request).await {
-            Err(ClientError::Problem(problem)) if problem.status == 401 => {}
-            Err(error) => return Err(error),
-            Ok(_) => {}
+        match self.sign_in().store() {
+            Some(store) => {
+                let end = |newest| self.end_sign_in(tokens.access_token, newest);
+                token_store::spend(store, end).await?;
+            }
+            None => {
+                self.end_sign_in(tokens.access_token, tokens.refresh_token)
+                    .await?;
+            }
         }
         self.sign_in().end();
         Ok(())
+    }
+
+    async fn end_sign_in(
+        &self,
+        access_token: String,
+        refresh_token: String,
+    ) -> Result<(), ClientError> {
+        let body = Refresh { refresh_token };
+        let request = self
+            .http()
+            .post(&["auth", "logout"])?
+            .bearer_auth(access_token)
+            .json(&body);
+        match http::exchange(request).await {
+            Err(ClientError::Problem(problem)) if problem.status == 401 => Ok(()),
+            answer => answer.map(drop),
+        }
     }
 
     /// Where I am signed in.
