@@ -7,7 +7,7 @@ use chat_core::model::{
 };
 
 use crate::{
-    app::{address::Address, slash::Errand},
+    app::{address::Address, slash::Errand, text::Plain},
     config::Preferences,
     deed::Deed,
     kept::KeptDraft,
@@ -103,8 +103,8 @@ pub enum Effect {
     Mouse(bool),
     /// Open an address of the web or of mail; where nobody would see it, copy it.
     OpenAddress(Address),
-    /// Make a noise.
-    Bell,
+    /// Make a noise, and tell why.
+    Notify(Notification),
     /// Keep how the user wants this client to be.
     Keep(Preferences),
     /// Who belongs to a conversation.
@@ -131,6 +131,8 @@ pub enum Effect {
     },
     /// Draw every cell anew.
     Redraw,
+    /// Stop until the user comes back, as any program of a shell.
+    Suspend,
     /// End the program.
     Quit,
 }
@@ -144,6 +146,15 @@ pub enum Page {
     Newer,
     /// It is to be shown itself, with this place selected.
     At(Seq),
+}
+
+/// Something that makes itself heard while nobody looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notification {
+    /// Who or where.
+    pub title: Plain,
+    /// What.
+    pub text: Plain,
 }
 
 /// What somebody signs in with.

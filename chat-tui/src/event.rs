@@ -78,6 +78,8 @@ pub enum Event {
     Opened(Result<(), Plain>),
     /// A conversation that was to be started is there, or is not.
     Started(Result<Box<Row>, ClientError>),
+    /// The client cannot stop, because nobody could let it go on.
+    NotSuspended,
 }
 
 /// Who answered.

@@ -12,8 +12,11 @@ pub mod effect;
 pub mod event;
 pub mod kept;
 mod opener;
+mod outside;
 mod perform;
 mod run;
+#[cfg_attr(not(unix), path = "no_suspend.rs")]
+mod suspend;
 mod terminal;
 pub mod ui;
 

@@ -27,8 +27,10 @@ use crate::{
     effect::Effect,
     event::{Event, Gesture, Seen},
     opener,
+    outside::Outside,
     perform::World,
-    terminal::Screen,
+    suspend::{self, Change, JobControl},
+    terminal::{self, Screen},
     ui::{LayoutCache, Theme, view},
 };
 
@@ -68,11 +70,12 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         client.tokens().is_some() || stored.is_some_and(|profile| profile.is_signed_in(&server));
     let username = stored.map_or_else(String::new, |profile| profile.username().to_owned());
     let (world, kept) = World::open(client, server.clone(), profile).await?;
+    let preferences = world.preferences();
     let (app, effects) = App::new(Start {
         server,
         username,
         resume,
-        preferences: world.preferences(),
+        preferences,
         kept,
         rebindings,
         zone: TimeZone::system(),
@@ -83,6 +86,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         app,
         world,
         screen: Screen::take().context("this terminal cannot be used")?,
+        outside: Outside::new(preferences.notify, |name| std::env::var(name).ok()),
         theme: theme(),
         cache: LayoutCache::default(),
         drawn: Instant::now(),
@@ -112,6 +116,7 @@ struct Loop {
     app: App,
     world: World,
     screen: Screen,
+    outside: Outside,
     theme: Theme,
     cache: LayoutCache,
     drawn: Instant,
@@ -124,6 +129,7 @@ impl Loop {
     async fn run(&mut self) -> anyhow::Result<()> {
         let mut input = EventStream::new();
         let mut end = std::pin::pin!(told_to_end());
+        let mut jobs = JobControl::listen().context("signals cannot be awaited")?;
         self.draw()?;
         while !self.quit {
             if let Some((id, draft)) = self.to_edit.take() {
@@ -140,6 +146,13 @@ impl Loop {
             tokio::select! {
                 biased;
                 ended = &mut end => return ended,
+                change = jobs.next() => {
+                    tokio::select! {
+                        biased;
+                        ended = &mut end => return ended,
+                        stopped = self.stop(change, &mut jobs) => stopped?,
+                    }
+                }
                 happened = input.next() => {
                     self.tick()?;
                     self.input(happened)?;
@@ -199,7 +212,7 @@ impl Loop {
                 }
             },
         };
-        self.screen.take_back()?;
+        self.screen.take_again()?;
         self.title.clear();
         self.tick()?;
         let written = written.map_err(|why| Plain::line(&why));
@@ -232,31 +245,68 @@ impl Loop {
             match effect {
                 Effect::Quit => self.quit = true,
                 Effect::Redraw => {
-                    self.screen.clear()?;
+                    self.screen.doubt();
                     self.app.changed = true;
                 }
-                Effect::Copy(text) => self.screen.copy(&text)?,
                 Effect::Editor(id, draft) => self.to_edit = Some((id, draft)),
                 Effect::OpenAddress(address) => {
                     let outcome = opener::open(&address);
                     if outcome.is_err() {
-                        self.screen.copy(address.as_str())?;
+                        let copy = self.outside.copy(address.as_str());
+                        self.screen.ask(&copy)?;
                     }
                     let outcome = outcome.map_err(|why| Plain::line(&why));
                     self.update(Event::Opened(outcome))?;
                 }
                 Effect::Mouse(mouse) => self.screen.set_mouse(mouse)?,
-                Effect::Bell => self.screen.ring()?,
+                Effect::Copy(text) => self.screen.ask(&self.outside.copy(&text))?,
+                Effect::Notify(notification) => {
+                    self.screen.ask(&self.outside.notify(&notification))?;
+                }
+                Effect::Suspend => self.ask_to_stop()?,
                 effect => self.world.perform(effect)?,
             }
         }
         Ok(())
     }
 
+    /// ^Z: the signal that this sends comes back as any that somebody else sends.
+    fn ask_to_stop(&mut self) -> anyhow::Result<()> {
+        let asked = suspend::ask_to_stop().context("this program cannot be stopped")?;
+        if asked {
+            Ok(())
+        } else {
+            self.update(Event::NotSuspended)
+        }
+    }
+
+    /// Stops with the terminal given back, until the client has the terminal again.
+    async fn stop(&mut self, change: Change, jobs: &mut JobControl) -> anyhow::Result<()> {
+        let mut stops = change == Change::Stop && suspend::has_shell();
+        if stops {
+            terminal::restore();
+        }
+        // In the background there is nothing to do: it stops again, as all do that need the terminal.
+        while stops || !suspend::is_in_foreground() {
+            jobs.stop()
+                .await
+                .context("this program cannot be stopped")?;
+            stops = false;
+        }
+        self.screen.take_again()?;
+        self.app.changed = true;
+        self.tick()?;
+        self.draw()
+    }
+
     fn input(&mut self, happened: Option<std::io::Result<Input>>) -> anyhow::Result<()> {
         let happened = happened
             .context("the terminal was closed")?
             .context("the terminal cannot be read")?;
+        if matches!(happened, Input::Resize(..)) {
+            // A window that went through other sizes has lost what was in it, even if it has its old size again.
+            self.screen.doubt();
+        }
         let event = match happened {
             Input::Mouse(mouse) => self.pointed(mouse),
             happened => event(happened),

@@ -10,14 +10,16 @@ use std::{
 };
 
 use crossterm::{
-    clipboard::CopyToClipboard,
     cursor::Show,
-    event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange},
+    event::{
+        DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange,
+        PopKeyboardEnhancementFlags,
+    },
     execute,
     style::Print,
     terminal::{
-        BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-        SetTitle, disable_raw_mode, enable_raw_mode,
+        BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
+        LeaveAlternateScreen, SetTitle, disable_raw_mode, enable_raw_mode,
     },
 };
 use ratatui::{Frame, Terminal, backend::CrosstermBackend};
@@ -38,6 +40,8 @@ const LEAVE_MOUSE: &str = "\u{1b}[?1006l\u{1b}[?1000l";
 pub(crate) struct Screen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
     mouse: bool,
+    /// What is shown is not what was drawn last.
+    doubtful: bool,
 }
 
 impl Screen {
@@ -48,6 +52,7 @@ impl Screen {
             Ok(terminal) => Ok(Self {
                 terminal,
                 mouse: false,
+                doubtful: false,
             }),
             Err(error) => {
                 restore();
@@ -63,13 +68,6 @@ impl Screen {
         Ok(())
     }
 
-    /// Takes the terminal back; the next frame draws every cell.
-    pub(crate) fn take_back(&mut self) -> io::Result<()> {
-        enter()?;
-        self.set_mouse(self.mouse)?;
-        self.terminal.clear()
-    }
-
     /// Takes the mouse, or leaves it to the terminal.
     pub(crate) fn set_mouse(&mut self, mouse: bool) -> io::Result<()> {
         self.mouse = mouse;
@@ -77,22 +75,29 @@ impl Screen {
         execute!(self.terminal.backend_mut(), Print(words))
     }
 
+    /// Takes the terminal again, whatever others have made of it meanwhile.
+    pub(crate) fn take_again(&mut self) -> io::Result<()> {
+        restore();
+        self.doubt();
+        enter()?;
+        self.set_mouse(self.mouse)
+    }
+
     /// Draws a frame, which the terminal shows as a whole if it can.
     pub(crate) fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
         execute!(stdout(), BeginSynchronizedUpdate)?;
+        if std::mem::take(&mut self.doubtful) {
+            // The terminal library's own way asks the terminal where the cursor is, and its answer is among the keys.
+            execute!(self.terminal.backend_mut(), Clear(ClearType::All))?;
+            self.terminal.swap_buffers();
+        }
         self.terminal.draw(render)?;
         execute!(stdout(), EndSynchronizedUpdate)
     }
 
-    /// Puts a text where other programs can paste it; over SSH too, where the terminal lets it.
-    pub(crate) fn copy(&mut self, text: &str) -> io::Result<()> {
-        let copy = CopyToClipboard::to_clipboard_from(text);
-        execute!(self.terminal.backend_mut(), copy)
-    }
-
-    /// Makes a noise, or whatever the terminal does in its place.
-    pub(crate) fn ring(&mut self) -> io::Result<()> {
-        execute!(self.terminal.backend_mut(), Print('\u{7}'))
+    /// Passes a request on to what is around the screen.
+    pub(crate) fn ask(&mut self, request: &str) -> io::Result<()> {
+        execute!(self.terminal.backend_mut(), Print(request))
     }
 
     /// Gives the window a title.
@@ -101,8 +106,8 @@ impl Screen {
     }
 
     /// Makes the next frame draw every cell.
-    pub(crate) fn clear(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+    pub(crate) fn doubt(&mut self) {
+        self.doubtful = true;
     }
 }
 
@@ -110,18 +115,6 @@ impl Drop for Screen {
     fn drop(&mut self) {
         restore();
     }
-}
-
-fn enter() -> io::Result<()> {
-    TAKEN.store(true, Ordering::SeqCst);
-    enable_raw_mode()?;
-    execute!(
-        stdout(),
-        Print(SAVE_TITLE),
-        EnterAlternateScreen,
-        EnableBracketedPaste,
-        EnableFocusChange
-    )
 }
 
 fn restore_on_panic() {
@@ -135,14 +128,32 @@ fn restore_on_panic() {
     });
 }
 
+fn enter() -> io::Result<()> {
+    TAKEN.store(true, Ordering::SeqCst);
+    let entered = enable_raw_mode().and_then(|()| {
+        execute!(
+            stdout(),
+            Print(SAVE_TITLE),
+            EnterAlternateScreen,
+            EnableBracketedPaste,
+            EnableFocusChange
+        )
+    });
+    if entered.is_err() {
+        restore();
+    }
+    entered
+}
+
 /// Gives back what was taken, once; there is nobody left to tell if a step of it fails.
-fn restore() {
+pub(crate) fn restore() {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return;
     }
     let _ = execute!(
         stdout(),
         EndSynchronizedUpdate,
+        PopKeyboardEnhancementFlags,
         Print(LEAVE_MOUSE),
         DisableFocusChange,
         DisableBracketedPaste,

@@ -1,6 +1,9 @@
 //! The conversation list: its rows, their order, and the selected one.
 
-use std::{cmp::Reverse, collections::HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
 
 use chat_core::model::{
     ConversationId, ConversationKind, History, Notify, Role, Row, Seq, Timestamp, Unread, UserId,
@@ -142,10 +145,15 @@ pub struct ConversationList {
     selected: Option<ConversationId>,
     loaded: bool,
     show_archived: bool,
+    /// Nothing moves.
+    held: bool,
+    /// What should have moved since it is held.
+    moved: HashSet<ConversationId>,
 }
 
 impl ConversationList {
-    /// Takes over new and changed rows. The selection stays on its conversation, or goes to what took its place.
+    /// Takes over new and changed rows. The selection stays on its conversation, or goes to what took its place. While the
+    /// list is [held](Self::hold), what is in it stays in its place, and what is new comes last.
     pub fn apply(&mut self, rows: &[Row], gone: &[ConversationId], snapshot: bool) {
         let position = self.selected_position();
         let few = !snapshot && rows.len() + gone.len() <= FEW;
@@ -165,7 +173,9 @@ impl ConversationList {
                 changed.push(id);
             }
         }
-        if few {
+        if self.held && !self.order.is_empty() {
+            self.stay(&changed);
+        } else if few {
             self.order
                 .retain(|id| !gone.contains(id) && !changed.contains(id));
             for id in changed {
@@ -177,7 +187,66 @@ impl ConversationList {
         self.keep_selection(position);
     }
 
+    /// From now on nothing moves, until the list is [released](Self::release).
+    pub fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Everything goes where it belongs, and does so from now on; whether anything moved.
+    pub fn release(&mut self) -> bool {
+        self.held = false;
+        let moves = !self.moved.is_empty();
+        if moves {
+            let position = self.selected_position();
+            self.sort();
+            self.keep_selection(position);
+        }
+        moves
+    }
+
+    /// How many are not where they belong, because the list is held.
+    #[must_use]
+    pub fn moved(&self) -> usize {
+        self.moved.len()
+    }
+
+    /// What is in the list stays in its place; what is new comes last.
+    fn stay(&mut self, changed: &[ConversationId]) {
+        let Self {
+            items,
+            order,
+            moved,
+            show_archived,
+            ..
+        } = self;
+        let is_shown = |id: &ConversationId| {
+            let item = items.get(id);
+            item.is_some_and(|item| *show_archived || !item.archived)
+        };
+        order.retain(is_shown);
+        moved.retain(is_shown);
+        for id in changed.iter().filter(|id| is_shown(id)) {
+            let at = order.iter().position(|other| other == id);
+            let at = at.unwrap_or_else(|| {
+                order.push(*id);
+                order.len() - 1
+            });
+            let mine = rank(items, *id);
+            let above = at.checked_sub(1).and_then(|at| order.get(at));
+            let is_above = above.is_none_or(|above| rank(items, *above) < mine);
+            let is_below = order
+                .get(at + 1)
+                .is_none_or(|below| rank(items, *below) > mine);
+            if is_above && is_below {
+                moved.remove(id);
+            } else {
+                moved.insert(*id);
+            }
+        }
+    }
+
     fn sort(&mut self) {
+        self.moved.clear();
         let items = &self.items;
         let shown = items
             .values()

@@ -5,6 +5,7 @@ use super::{
     about::{Addresses, Details},
     ask::{Prompt, Question},
     composer::Motion,
+    inbox::Inbox,
     input::HALF_A_PAGE,
     keymap::{Action, Code, Context, Key},
     menu::{Menu, Subject},
@@ -22,6 +23,8 @@ use chat_core::model::UserId;
 pub enum Dialog {
     /// The keys, scrolled down by so many lines.
     Help(usize),
+    /// What waits for the user.
+    Inbox(Inbox),
     /// Going to a conversation by name.
     Switcher(Switcher),
     /// Starting a conversation, or adding people to one.
@@ -69,6 +72,7 @@ impl Dialog {
             Self::Help(_)
             | Self::Readers(_)
             | Self::Pins(_)
+            | Self::Inbox(_)
             | Self::SignIns(_)
             | Self::Addresses(_)
             | Self::Details(_)
@@ -129,6 +133,7 @@ impl App {
                 self.key_in_profile(person, action, effects);
             }
             Some(Dialog::Details(_)) if action == Some(Action::Enter) => self.close_dialog(),
+            Some(Dialog::Inbox(_)) => self.key_in_inbox(action, by, effects),
             Some(Dialog::NewConversation(dialog)) => match dialog.key(key, action) {
                 Next::Stay(effect) => effects.extend(effect),
                 Next::Close => self.close_dialog(),

@@ -114,6 +114,9 @@ impl App {
         };
         let none = MineChanges::default();
         let mine = |changes| Effect::Do(Deed::Mine(id, changes));
+        if matches!(action, Action::KeepOnTop | Action::Archive) {
+            self.moving.insert(id);
+        }
         match action {
             Action::KeepOnTop => effects.push(mine(MineChanges {
                 pinned: Some(!item.pinned),

@@ -40,6 +40,7 @@ impl App {
         match action {
             Action::Quit => effects.push(Effect::Quit),
             Action::Redraw => effects.push(Effect::Redraw),
+            Action::Suspend => effects.push(Effect::Suspend),
             Action::Help if matches!(self.dialog, Some(Dialog::Help(_))) => self.close_dialog(),
             Action::Help => self.show_above(Dialog::Help(0)),
             Action::RetryNow => self.retry_now(effects),
@@ -130,8 +131,10 @@ impl App {
             }
             Action::PreviousConversation => self.go_beside(-1, effects),
             Action::NextConversation => self.go_beside(1, effects),
+            Action::Inbox => self.open_inbox(),
             Action::NextUnread => match self.list.next_unread(self.open) {
                 Some(id) => {
+                    self.list.release();
                     self.open_conversation(id, effects);
                     self.pane = Pane::Composer;
                 }
@@ -270,7 +273,10 @@ impl App {
         match action {
             Action::Up => self.list.move_selection(-1),
             Action::Down => self.list.move_selection(1),
-            Action::First => self.list.move_selection(-all),
+            Action::First => {
+                self.list.release();
+                self.list.move_selection(-all);
+            }
             Action::Last => self.list.move_selection(all),
             Action::HalfUp => self.list.move_selection(-HALF_A_PAGE),
             Action::HalfDown => self.list.move_selection(HALF_A_PAGE),

@@ -10,6 +10,8 @@ mod dialog;
 mod drafting;
 mod fault;
 mod group;
+mod holding;
+pub mod inbox;
 mod input;
 pub mod keymap;
 pub mod link;
@@ -19,6 +21,7 @@ pub mod menu;
 mod message;
 mod nearest;
 pub mod new_conversation;
+mod notification;
 mod opening;
 mod outcome;
 pub mod own;
@@ -191,6 +194,8 @@ pub struct App {
     watched: Vec<UserId>,
     max_watched: usize,
     list_changed: bool,
+    /// What I moved myself: it goes where it belongs as soon as the server says so.
+    moving: HashSet<ConversationId>,
     /// The list is the server's, and not only what was kept of it.
     fresh: bool,
     /// Going on with the earlier sign-in, while what was kept is on the screen.
@@ -247,6 +252,7 @@ impl App {
             watched: Vec::new(),
             max_watched: MAX_WATCHED,
             list_changed: false,
+            moving: HashSet::new(),
             fresh: false,
             resuming: me.is_some().then(Resuming::new),
             submitted: None,
@@ -314,7 +320,9 @@ impl App {
     pub fn next_tick(&self) -> Option<Timestamp> {
         let idle_at = self.own.idle_at();
         let idle_at = idle_at.filter(|_| matches!(self.screen, Screen::Main));
-        idle_at.into_iter().chain(self.next_second()).min()
+        let moves_at = self.moves_at();
+        let times = [idle_at, self.next_second(), moves_at];
+        times.into_iter().flatten().min()
     }
 
     /// When a countdown changes.
@@ -355,6 +363,7 @@ impl App {
             Event::Paste(text) => self.paste(&text, effects),
             Event::Focus(focused) => {
                 self.focused = focused;
+                self.changed |= self.move_if_idle();
                 if focused && !self.link.is_online() && matches!(self.screen, Screen::Main) {
                     self.connect_now(effects);
                 }
@@ -435,6 +444,7 @@ impl App {
             }
             Event::Opened(outcome) => self.opened(outcome),
             Event::Started(row) => self.started(row, effects),
+            Event::NotSuspended => self.tell("there is no shell to go back to"),
         }
         true
     }
@@ -456,7 +466,8 @@ impl App {
             _ => false,
         };
         let resumes = self.resume_again(false, effects);
-        idle || counted || resumes
+        let moves = self.move_if_idle();
+        idle || counted || resumes || moves
     }
 
     /// What the drawing found out about the scroll position becomes the scroll position.

@@ -95,6 +95,7 @@ impl App {
     ) {
         match row {
             Ok(row) => {
+                self.moving.insert(row.conversation.id);
                 self.take_rows(std::slice::from_ref(&*row), &[], false, effects);
                 self.close_dialogs();
                 self.open_conversation(row.conversation.id, effects);
@@ -162,15 +163,21 @@ impl App {
                 self.people.learn(peer);
             }
         }
-        let before = self.heard();
+        let before = self.loudness(rows);
         self.follow_cursors(rows);
+        self.hold_list_in_use();
         self.list.apply(rows, gone, snapshot);
+        if rows
+            .iter()
+            .any(|row| self.moving.remove(&row.conversation.id))
+        {
+            self.list.release();
+        }
         self.list_changed = true;
         if snapshot {
             self.follow_all(effects);
-        }
-        if !snapshot && !self.focused && self.heard() > before {
-            effects.push(Effect::Bell);
+        } else {
+            effects.extend(self.notify(&before));
         }
         let last = rows
             .iter()

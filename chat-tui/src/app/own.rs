@@ -42,6 +42,11 @@ impl Own {
         }
     }
 
+    /// When a key was last pressed.
+    pub(super) fn last_key(&self) -> Timestamp {
+        self.last_key
+    }
+
     /// When I count as idle if no key is pressed until then.
     pub(super) fn idle_at(&self) -> Option<Timestamp> {
         let after = i64::from(self.preferences.idle_after_minutes) * 60_000;

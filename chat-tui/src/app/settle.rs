@@ -21,6 +21,7 @@ impl App {
             self.watch_others(effects);
         }
         self.keep_draft(effects);
+        self.fill_inbox();
         self.page_older(effects);
         if self.link.is_online() {
             self.mark_read(effects);

@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow};
 use etcetera::base_strategy::{BaseStrategy, Xdg};
 use serde::Deserialize;
 
-use super::CredentialStore;
+use super::{CredentialStore, Notifications};
 use crate::app::keymap::Preset;
 
 /// What `config.toml` says; what is not in it is as in [`Config::DEFAULT`].
@@ -26,6 +26,8 @@ pub struct Config {
     pub keys: Preset,
     /// The mouse is for this client; without, it is for the terminal.
     pub mouse: bool,
+    /// How it is told that something makes itself heard while nobody looks.
+    pub notify: Notifications,
 }
 
 impl Default for Config {
@@ -35,6 +37,7 @@ impl Default for Config {
             credential_store: CredentialStore::default(),
             keys: Preset::Plain,
             mouse: true,
+            notify: Notifications::Auto,
         }
     }
 }

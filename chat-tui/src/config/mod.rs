@@ -13,5 +13,5 @@ pub use credentials::{CredentialStore, Credentials};
 pub use file::Config;
 pub use keys::rebindings;
 pub use log::Log;
-pub use preferences::Preferences;
+pub use preferences::{Notifications, Preferences};
 pub use profile::Profile;

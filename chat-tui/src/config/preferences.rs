@@ -17,6 +17,27 @@ pub struct Preferences {
     pub keys: Preset,
     /// The mouse is for this client; without, it is for the terminal.
     pub mouse: bool,
+    /// How it is told that something makes itself heard while nobody looks.
+    pub notify: Notifications,
+}
+
+/// How a terminal is told what makes itself heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Notifications {
+    /// By the best way that the terminal is known to have.
+    #[default]
+    Auto,
+    /// By a noise alone.
+    Bell,
+    /// Shown by iTerm2, `WezTerm`, Ghostty and others.
+    Osc9,
+    /// Shown by foot, urxvt and others.
+    Osc777,
+    /// Shown by kitty.
+    Osc99,
+    /// Not at all.
+    Off,
 }
 
 impl Default for Preferences {
@@ -31,6 +52,7 @@ impl From<&Config> for Preferences {
             idle_after_minutes: config.idle_after_minutes,
             keys: config.keys,
             mouse: config.mouse,
+            notify: config.notify,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     app::{
         Pane,
         conversations::Item,
-        keymap::Action,
+        keymap::{Action, Context},
         text::{fit, width},
     },
     event::Spot,
@@ -46,25 +46,34 @@ impl Pen<'_> {
                 put(buffer, area, 0, cells(y + 1), &line);
             }
         }
-        let area = if archived > 0 && area.height > 4 {
-            let text = format!(
-                "   {archived} archived · {} shows",
-                self.key_name(Action::Archived)
-            );
-            let text = fit(&text, usize::from(area.width)).into_owned();
-            put(
-                buffer,
-                area,
-                0,
-                area.height - 1,
-                &Line::styled(text, self.theme.dim()),
-            );
-            Rect {
-                height: area.height - 1,
-                ..area
+        let key = |context, action| {
+            let key = self.app.keymap.key_for(context, action);
+            key.map(|key| key.to_string())
+        };
+        let note = match (list.moved(), archived) {
+            (0, 0) => None,
+            (0, archived) => Some(match key(Context::Main, Action::Archived) {
+                Some(key) => format!("   {archived} archived · {key} shows"),
+                None => format!("   {archived} archived"),
+            }),
+            (moved, _) => match key(Context::List, Action::First) {
+                Some(key) if self.app.pane == Pane::List => {
+                    Some(format!("   {moved} moved · {key} takes them along"))
+                }
+                _ => Some(format!("   {moved} moved")),
+            },
+        };
+        let area = match note {
+            Some(note) if area.height > 4 => {
+                let note = fit(&note, usize::from(area.width)).into_owned();
+                let note = Line::styled(note, self.theme.dim());
+                put(buffer, area, 0, area.height - 1, &note);
+                Rect {
+                    height: area.height - 1,
+                    ..area
+                }
             }
-        } else {
-            area
+            _ => area,
         };
         if list.is_empty() {
             return;
@@ -190,7 +199,7 @@ impl Pen<'_> {
         }
     }
 
-    fn preview(&self, item: &Item) -> String {
+    pub(super) fn preview(&self, item: &Item) -> String {
         let text = item.last_text.as_str();
         match item.last_message.map(|(_, sender)| sender) {
             None => "nothing said yet".to_owned(),

@@ -162,6 +162,11 @@ fn dialog_hints(dialog: &Dialog) -> Vec<Hint> {
             (InDialog, Action::Down, "more"),
             (InDialog, Action::Back, "close"),
         ],
+        Dialog::Inbox(_) => vec![
+            (InDialog, Action::Enter, "open"),
+            (InDialog, Action::Back, "close"),
+            (InDialog, Action::Down, "next"),
+        ],
         Dialog::Switcher(_) => vec![
             (InDialog, Action::Enter, "go"),
             (InDialog, Action::Back, "close"),

@@ -5,6 +5,7 @@ mod chat;
 mod conversations;
 mod help;
 mod hits;
+mod inbox;
 mod key_bar;
 mod layout_cache;
 mod menu;
@@ -101,6 +102,7 @@ impl Pen<'_> {
         }
         match &self.app.dialog {
             Some(Dialog::Help(line)) => self.help(*line, middle, buffer),
+            Some(Dialog::Inbox(inbox)) => self.inbox(inbox, middle, buffer),
             Some(Dialog::Switcher(switcher)) => self.switcher(switcher, middle, buffer),
             Some(Dialog::NewConversation(dialog)) => self.new_conversation(dialog, middle, buffer),
             Some(Dialog::Menu(menu)) => self.menu(menu, middle, buffer),

@@ -182,15 +182,6 @@ fn what_is_muted_or_archived_is_not_counted_in_the_title() {
     let mut stage = with(vec![loud, muted, called]);
     assert_eq!(stage.app.title(), "(4 @2) Maya — chat");
     assert_eq!(stage.rows_with("@1 3").len(), 1);
-
-    // A noise is made for what is heard, while nobody looks.
-    stage.event(Event::Focus(false));
-    let mut muted = direct(BO, "Bo", 6, 3, 0);
-    muted.me.muted = true;
-    rows(&mut stage, vec![muted]);
-    assert!(!stage.asked().contains(&Effect::Bell));
-    rows(&mut stage, vec![direct(ANA, "Ana", 6, 1, 0)]);
-    assert!(stage.asked().contains(&Effect::Bell));
 }
 
 #[test]

@@ -5,10 +5,14 @@ mod commands;
 mod convergence;
 mod flows;
 mod groups;
+mod holding;
 mod keys;
 mod messages;
 mod mouse;
+mod notifications;
 mod properties;
+#[cfg(unix)]
+mod pty;
 mod screens;
 mod stage;
 mod words;

@@ -238,7 +238,7 @@ fn the_smallest_screens_are_drawn() {
 
 proptest! {
     #[test]
-    fn the_list_is_in_order_however_rows_come(
+    fn the_list_holds_still_and_then_is_in_order_however_rows_come(
         batches in prop::collection::vec(prop::collection::vec((2..9_u128, 0..50_u64, 0..100_i64, any::<bool>()), 1..4), 1..12),
     ) {
         let mut stage = Stage::with(80, 24, Vec::new());
@@ -248,11 +248,19 @@ proptest! {
                 row.me.pinned = pinned;
                 row
             };
+            let before: Vec<_> = stage.app.list.iter().map(|item| item.id).collect();
             stage.live(LiveEvent::Rows {
                 rows: batch.into_iter().map(row).collect(),
                 gone: Vec::new(),
                 snapshot: false,
             });
+            let held: Vec<_> = stage.app.list.iter().map(|item| item.id).collect();
+            prop_assert!(before.is_empty() || held.starts_with(&before));
+            let says_so = stage.app.list.moved() > 0;
+            stage.event(chat_tui::event::Event::Focus(false));
+            stage.event(chat_tui::event::Event::Focus(true));
+            let after: Vec<_> = stage.app.list.iter().map(|item| item.id).collect();
+            prop_assert!(says_so || held == after);
             let list: Vec<_> = stage.app.list.iter().map(|item| (!item.pinned, std::cmp::Reverse(item.at))).collect();
             prop_assert!(list.is_sorted());
             let distinct: BTreeSet<_> = stage.app.list.iter().map(|item| item.id).collect();

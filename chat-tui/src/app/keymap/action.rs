@@ -10,6 +10,7 @@ use crate::app::composer::Motion;
 pub enum Action {
     Help,
     Redraw,
+    Suspend,
     RetryNow,
     Interrupt,
     Quit,
@@ -20,6 +21,7 @@ pub enum Action {
     PreviousConversation,
     NextConversation,
     NextUnread,
+    Inbox,
     PageUp,
     PageDown,
     HalfUp,
@@ -106,6 +108,7 @@ impl Action {
         match self {
             Self::Help => "help",
             Self::Redraw => "redraw",
+            Self::Suspend => "suspend",
             Self::RetryNow => "retry-now",
             Self::Interrupt => "interrupt",
             Self::Quit => "quit",
@@ -116,6 +119,7 @@ impl Action {
             Self::PreviousConversation => "previous-conversation",
             Self::NextConversation => "next-conversation",
             Self::NextUnread => "next-unread",
+            Self::Inbox => "inbox",
             Self::PageUp => "page-up",
             Self::PageDown => "page-down",
             Self::HalfUp => "half-up",

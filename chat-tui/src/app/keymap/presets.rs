@@ -102,6 +102,7 @@ const EMACS: &[Change] = &{
         (Main, A::OwnMenu, &[k(Code::F(2))]),
         (Main, A::Search, &[c('s'), k(Code::F(3))]),
         (Main, A::NextUnread, &[a('a'), k(Code::F(12))]),
+        (Main, A::Inbox, &[a('i'), c('^')]),
         (
             Main,
             A::PreviousConversation,

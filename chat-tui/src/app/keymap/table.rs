@@ -84,6 +84,12 @@ pub(super) const TABLE: &[Row] = &{
         ),
         bind(
             Main,
+            &[c('b'), a('i')],
+            A::Inbox,
+            "what is unread anywhere, and what was not sent",
+        ),
+        bind(
+            Main,
             &[c('p'), Key::alt(Code::Up)],
             A::PreviousConversation,
             "conversation above",
@@ -505,6 +511,12 @@ pub(super) const TABLE: &[Row] = &{
         bind(Everywhere, &[k(Code::F(1))], A::Help, "this help"),
         bind(Everywhere, &[k(Code::F(5))], A::RetryNow, "connect now"),
         bind(Everywhere, &[c('l')], A::Redraw, "draw the screen anew"),
+        bind(
+            Everywhere,
+            &[c('z')],
+            A::Suspend,
+            "back to the shell; its command fg comes back here",
+        ),
         bind(
             Everywhere,
             &[c('c')],

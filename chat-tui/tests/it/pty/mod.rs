@@ -1,0 +1,12 @@
+//! The program itself, in a terminal and with a real server: what only a run as users have it can show.
+
+mod again;
+mod chatting;
+mod client;
+mod colors;
+mod endings;
+mod hostile;
+mod server;
+mod sizes;
+mod suspending;
+mod terminal;
