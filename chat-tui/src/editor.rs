@@ -119,7 +119,7 @@ mod tests {
     /// What comes back when an editor does this with the file, whose name is `$1`.
     async fn edited(does: &str) -> Result<String, String> {
         let command = format!("sh -c '{does}' editor");
-        let editor = Editor::start_as(command, "draft").unwrap();
+        let editor = Editor::start_as(command, "draft")?;
         let path = editor.file.path().to_owned();
         let written = editor.close().await;
         assert!(written.is_err() || !path.exists(), "nothing is left behind");

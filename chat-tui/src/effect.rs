@@ -65,6 +65,8 @@ pub enum Effect {
         after: Seq,
         /// So many.
         limit: usize,
+        /// All that became of what is kept of it on disk has been heard.
+        is_kept_up: bool,
     },
     /// Something to be done at the server.
     Do(Deed),

@@ -252,8 +252,7 @@ impl Loop {
                 Effect::OpenAddress(address) => {
                     let outcome = opener::open(&address);
                     if outcome.is_err() {
-                        let copy = self.outside.copy(address.as_str());
-                        self.screen.ask(&copy)?;
+                        self.screen.ask(&self.outside.copy(address.as_str()))?;
                     }
                     let outcome = outcome.map_err(|why| Plain::line(&why));
                     self.update(Event::Opened(outcome))?;

@@ -72,7 +72,6 @@ impl Dialog {
             Self::Help(_)
             | Self::Readers(_)
             | Self::Pins(_)
-            | Self::Inbox(_)
             | Self::SignIns(_)
             | Self::Addresses(_)
             | Self::Details(_)
@@ -126,6 +125,7 @@ impl App {
                     self.close_dialog();
                 }
             }
+            Some(Dialog::Inbox(_)) => self.key_in_inbox(action, by, effects),
             Some(Dialog::Switcher(_)) => self.key_in_switcher(key, action, by, effects),
             Some(Dialog::Addresses(_)) => self.key_in_addresses(action, by, effects),
             Some(Dialog::Profile(person)) => {
@@ -133,7 +133,6 @@ impl App {
                 self.key_in_profile(person, action, effects);
             }
             Some(Dialog::Details(_)) if action == Some(Action::Enter) => self.close_dialog(),
-            Some(Dialog::Inbox(_)) => self.key_in_inbox(action, by, effects),
             Some(Dialog::NewConversation(dialog)) => match dialog.key(key, action) {
                 Next::Stay(effect) => effects.extend(effect),
                 Next::Close => self.close_dialog(),

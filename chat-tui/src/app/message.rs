@@ -328,6 +328,7 @@ impl App {
             page: Page::At(seq),
             after: seq.saturating_sub(BEFORE),
             limit: usize::try_from(super::PAGE).unwrap_or(50),
+            is_kept_up: false,
         });
         self.tell("going there…");
     }

@@ -8,10 +8,7 @@ use super::{
     text::Plain,
     timeline::{ItemId, Pending, Sending},
 };
-use crate::{
-    effect::Effect,
-    event::{Event, Gesture},
-};
+use crate::{effect::Effect, event::Event};
 
 /// So many keys are held back at most; what is typed beyond them is a fault of the keyboard.
 const MOST_HELD: usize = 10_000;
@@ -44,7 +41,6 @@ impl App {
         let Some(mut body) = self.body_of_draft() else {
             return;
         };
-        // One slash would be a command.
         if body.starts_with("//") {
             body.remove(0);
         }
@@ -72,7 +68,7 @@ impl App {
                 let action = self.keymap.lookup(self.contexts(), *key);
                 !matches!(action, Some(Action::Quit | Action::Interrupt))
             }
-            Event::Paste(_) | Event::Pointer(Gesture::Press, _) => true,
+            Event::Paste(_) | Event::Pointer(..) => true,
             _ => false,
         };
         let waits = waits && self.submitted.is_some() && matches!(self.screen, Screen::Main);

@@ -23,9 +23,9 @@ impl App {
         self.keep_draft(effects);
         self.fill_inbox();
         self.page_older(effects);
+        self.page_newer(effects);
         if self.link.is_online() {
             self.mark_read(effects);
-            self.page_newer(effects);
         }
     }
 
@@ -76,6 +76,7 @@ impl App {
                 page: Page::Older,
                 after,
                 limit: usize::try_from(first - 1 - after).unwrap_or(1),
+                is_kept_up: !chat.timeline.has_skipped(),
             });
         }
     }
@@ -95,6 +96,7 @@ impl App {
                 page: Page::Newer,
                 after: last,
                 limit: usize::try_from(PAGE).unwrap_or(50),
+                is_kept_up: !chat.timeline.has_skipped(),
             });
         }
     }

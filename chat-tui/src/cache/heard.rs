@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chat_core::{
-    model::{ConversationId, Entry, Message, Profile, Row, Seq},
+    model::{Change as EntryChange, ConversationId, Entry, Message, Profile, Reaction, Row, Seq},
     store,
 };
 use sqlx::{Connection, Executor, Sqlite, SqliteConnection, Transaction, query, query_scalar};
@@ -15,7 +15,7 @@ use crate::kept::Heard;
 
 const VERSIONS: &[&str] = &[include_str!("heard.sql")];
 /// So many entries of a conversation are kept.
-const KEPT_ENTRIES: i64 = 20_000;
+const KEPT_ENTRIES: i64 = 100_000;
 /// When more entries than this wait to be written, the disk is too slow for them: they are left out. What is missing is
 /// noticed when it is read, and asked for again.
 const MOST_WAITING: usize = 10_000;
@@ -213,19 +213,43 @@ async fn keep_entry(transaction: &mut Transaction<'_, Sqlite>, entry: &Entry) ->
     if let Some(message) = entry.message() {
         keep_words(transaction, message).await?;
     }
-    match (entry.about(), entry.message_state()) {
-        (Some(target), Some(state)) => change_message(transaction, target, state).await,
-        _ => Ok(()),
+    match &entry.change {
+        EntryChange::ReactionAdded { reaction, .. }
+        | EntryChange::ReactionRemoved { reaction, .. } => {
+            change_message(transaction, entry, |message| put(message, reaction)).await
+        }
+        _ => match entry.message_state() {
+            Some(state) => {
+                change_message(transaction, entry, |message| message.clone_from(state)).await
+            }
+            None => Ok(()),
+        },
     }
 }
 
-/// A message that was changed or taken back is kept only as it is now.
+fn put(message: &mut Message, reaction: &Reaction) {
+    let reactions = &mut message.reactions;
+    match reactions
+        .iter()
+        .position(|other| other.emoji == reaction.emoji)
+    {
+        Some(at) if reaction.count == 0 => drop(reactions.remove(at)),
+        Some(at) => reactions[at].clone_from(reaction),
+        None if reaction.count == 0 => {}
+        None => reactions.push(reaction.clone()),
+    }
+}
+
+/// A message that an entry is about is kept as it is from there on, unless what is kept is newer.
 async fn change_message(
     transaction: &mut Transaction<'_, Sqlite>,
-    target: Seq,
-    state: &Message,
+    by: &Entry,
+    change: impl FnOnce(&mut Message),
 ) -> sqlx::Result<()> {
-    let (conversation, seq) = (state.conversation_id, place(target));
+    let Some(target) = by.about() else {
+        return Ok(());
+    };
+    let (conversation, seq) = (by.conversation_id, place(target));
     let value: Option<String> =
         query_scalar("SELECT value FROM entries WHERE conversation_id = ? AND seq = ?")
             .bind(conversation.as_uuid())
@@ -235,20 +259,22 @@ async fn change_message(
     let Some(Ok(mut entry)) = value.map(|value| serde_json::from_str::<Entry>(&value)) else {
         return Ok(());
     };
-    let chat_core::model::Change::NewMessage { message } = &mut entry.change else {
+    let EntryChange::NewMessage { message } = &mut entry.change else {
         return Ok(());
     };
-    if message.changed_seq > state.changed_seq {
+    if message.changed_seq > by.seq {
         return Ok(());
     }
-    message.clone_from(state);
+    change(message);
+    message.changed_seq = by.seq;
+    let message = message.clone();
     query("UPDATE entries SET value = ? WHERE conversation_id = ? AND seq = ?")
         .bind(json(&entry)?)
         .bind(conversation.as_uuid())
         .bind(seq)
         .execute(&mut **transaction)
         .await?;
-    keep_words(transaction, state).await
+    keep_words(transaction, &message).await
 }
 
 async fn keep_words(

@@ -170,7 +170,8 @@ impl World {
                 page,
                 after,
                 limit,
-            } => self.page(conversation, page, after, limit),
+                is_kept_up,
+            } => self.page(conversation, page, after, limit, is_kept_up),
             Effect::Members(id) => {
                 self.spawn(async move { Event::Members(id, calls::members(&client, id).await) });
             }
@@ -223,10 +224,10 @@ impl World {
     }
 
     /// A stretch of a log: from the disk where it can be had there, else from the server.
-    fn page(&mut self, id: ConversationId, page: Page, after: u64, limit: usize) {
+    fn page(&mut self, id: ConversationId, page: Page, after: u64, limit: usize, is_kept_up: bool) {
         let client = self.client.clone();
-        // What lies before what is held has been heard with all that became of it; of what lies apart, only the server knows.
-        let from_disk = page == Page::Older || !self.is_online;
+        // Of what was not followed, only the server knows what became of it.
+        let from_disk = is_kept_up || !self.is_online;
         let cache = self
             .cache
             .as_ref()

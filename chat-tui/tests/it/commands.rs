@@ -35,9 +35,9 @@ fn say(stage: &mut Stage, line: &str) -> Vec<Effect> {
     }
     stage.asked();
     stage.key(Code::Enter);
-    let asked = stage.asked().into_iter();
-    let of_draft = |effect: &Effect| matches!(effect, Effect::KeepDraft(..));
-    asked.filter(|effect| !of_draft(effect)).collect()
+    let mut asked = stage.asked();
+    asked.retain(|effect| !matches!(effect, Effect::KeepDraft(..)));
+    asked
 }
 
 fn draft(stage: &Stage) -> &str {

@@ -11,7 +11,7 @@ use chat_tui::app::timeline::{Line, Timeline};
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use crate::stage::{ANA, ME, user};
+use crate::stage::{ANA, ME, entry, user};
 
 const EMOJI: [&str; 3] = ["👍", "❤️", "🎉"];
 /// So many entries come on a page.
@@ -227,4 +227,32 @@ proptest! {
             Ok::<(), TestCaseError>(())
         })?;
     }
+}
+
+#[test]
+fn whoever_goes_far_back_holds_no_more_than_a_few_thousand_entries_and_comes_back_without_a_hole() {
+    const HEAD: Seq = 12_000;
+    let said = |seq| entry(ANA, seq, ANA, "words", 0);
+    let page = |first: Seq, last: Seq| (first..=last).map(said).collect::<Vec<_>>();
+    let mut timeline = Timeline::default();
+    for entry in page(HEAD - 49, HEAD) {
+        timeline.apply(&entry, None);
+    }
+    while let Some(first) = timeline.first_seq().filter(|first| *first > 1) {
+        let from = first.saturating_sub(50).max(1);
+        assert_eq!(timeline.prepend(&page(from, first - 1)), 50);
+        assert!(timeline.len() <= 5_000);
+    }
+    assert!(timeline.is_aside() && !timeline.has_skipped());
+    assert_eq!(timeline.live_seq(), Some(HEAD));
+    timeline.apply(&said(HEAD + 1), None);
+    while timeline.is_aside() {
+        let last = timeline.last_seq().unwrap();
+        let until = (last + 50).min(HEAD + 1);
+        assert!(timeline.append(&page(last + 1, until)) > 0);
+        assert!(timeline.lines().len() <= 6_001);
+        let seqs: Vec<Seq> = timeline.lines().iter().map(|line| line.seq).collect();
+        assert!(seqs.windows(2).all(|pair| pair[0] + 1 == pair[1]));
+    }
+    assert_eq!(timeline.last_seq(), Some(HEAD + 1));
 }

@@ -280,6 +280,7 @@ fn older_messages_come_without_moving_what_is_on_the_screen() {
         page: Page::Older,
         after: 20,
         limit: 50,
+        is_kept_up: true,
     };
     assert_eq!(asked, [older]);
     let place = stage.rows_with("line 75.");

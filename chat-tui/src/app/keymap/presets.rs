@@ -98,11 +98,11 @@ const EMACS: &[Change] = &{
     const RIGHT: &[Key] = &[k(Code::Right), c('f')];
     [
         (Main, A::Switcher, &[c('x')]),
+        (Main, A::Inbox, &[k(Code::F(11)), a('i')]),
         (Main, A::Commands, &[a('x'), k(Code::F(10))]),
         (Main, A::OwnMenu, &[k(Code::F(2))]),
         (Main, A::Search, &[c('s'), k(Code::F(3))]),
         (Main, A::NextUnread, &[a('a'), k(Code::F(12))]),
-        (Main, A::Inbox, &[a('i'), c('^')]),
         (
             Main,
             A::PreviousConversation,

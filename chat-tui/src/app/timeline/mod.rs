@@ -9,7 +9,7 @@ use chat_core::model::{ClientId, Draft, Entry, Message, MessageId, Seq, Timestam
 pub use self::line::{About, Chip, Line, Said, What, excerpt};
 use super::text::Plain;
 
-/// Beyond so many entries the oldest are let go; they can be asked for again.
+/// Beyond so many entries those far from the view are let go; they can be asked for again.
 const KEPT: usize = 5_000;
 const KEPT_AFTER_TRIM: usize = 1_000;
 
@@ -63,6 +63,8 @@ pub struct Timeline {
     lines: Stretch,
     /// The live end, while an earlier stretch is shown.
     aside: Option<Stretch>,
+    /// What lies between the two was never held here.
+    skipped: bool,
     places: HashMap<MessageId, Seq>,
     pending: Vec<Pending>,
 }
@@ -84,6 +86,13 @@ impl Timeline {
     #[must_use]
     pub fn is_aside(&self) -> bool {
         self.aside.is_some()
+    }
+
+    /// Whether something between what is shown and the live end was never held here: then what became of an earlier message
+    /// may have been missed.
+    #[must_use]
+    pub fn has_skipped(&self) -> bool {
+        self.skipped
     }
 
     /// The place of the oldest entry shown.
@@ -161,7 +170,22 @@ impl Timeline {
             }
         }
         self.catch_up();
-        self.lines.len() - before
+        let added = self.lines.len() - before;
+        self.let_newest_go();
+        added
+    }
+
+    /// Whoever goes far back leaves the live end aside, and does not take all that lies between along.
+    fn let_newest_go(&mut self) {
+        if self.lines.len() <= KEPT {
+            return;
+        }
+        if self.aside.is_none() {
+            let live = self.lines.len() - KEPT_AFTER_TRIM;
+            self.aside = Some(self.lines.split_off(live));
+        }
+        self.lines.truncate(KEPT);
+        self.find_places();
     }
 
     /// Puts newer entries after those of an earlier stretch. How many were added.
@@ -176,6 +200,9 @@ impl Timeline {
             }
         }
         let added = self.lines.len() - before;
+        if self.lines.len() > KEPT {
+            self.lines.drain(..self.lines.len() - KEPT);
+        }
         self.catch_up();
         self.meet();
         added
@@ -185,6 +212,7 @@ impl Timeline {
     pub fn go_to(&mut self, entries: &[Entry]) {
         let shown = std::mem::take(&mut self.lines);
         self.aside.get_or_insert(shown);
+        self.skipped = true;
         self.lines = entries.iter().map(Line::new).collect();
         self.catch_up();
         self.meet();
@@ -192,6 +220,7 @@ impl Timeline {
 
     /// Shows the live end again.
     pub fn go_live(&mut self) {
+        self.skipped = false;
         if let Some(live) = self.aside.take() {
             self.lines = live;
             self.find_places();
@@ -216,6 +245,7 @@ impl Timeline {
         }
         self.lines.append(live);
         self.aside = None;
+        self.skipped = false;
     }
 
     /// What came late is told what has become of it meanwhile. Whoever knows better is not disturbed.
@@ -254,6 +284,7 @@ impl Timeline {
     pub fn clear_log(&mut self) {
         self.lines.clear();
         self.aside = None;
+        self.skipped = false;
         self.places.clear();
     }
 

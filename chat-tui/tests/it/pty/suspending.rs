@@ -65,7 +65,8 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_everything_back() {
     terminal.press(&ctrl('q'));
     terminal.shows("ready> ");
     terminal.is_given_back();
-    assert_eq!(bo.said_in(conversation).last().unwrap(), "half a thought");
+    let said = bo.said_in(conversation);
+    assert_eq!(said.last().unwrap(), "half a thought", "{said:?}");
 }
 
 #[test]
