@@ -26,13 +26,15 @@ pub(crate) struct Editor {
 }
 
 impl Editor {
-    /// Puts the draft into a file that only this user can read, and starts the editor on it.
+    /// Puts the draft into a file that only this user can read, and starts the user's editor on it.
     pub(crate) fn start(draft: &str) -> Result<Self, String> {
-        let command = ["VISUAL", "EDITOR"]
-            .into_iter()
-            .filter_map(|name| env::var(name).ok())
-            .find(|command| !command.trim().is_empty())
-            .unwrap_or_else(|| DEFAULT.to_owned());
+        let named = ["VISUAL", "EDITOR"].into_iter();
+        let mut commands = named.filter_map(|name| env::var(name).ok());
+        let command = commands.find(|command| !command.trim().is_empty());
+        Self::start_as(command.unwrap_or_else(|| DEFAULT.to_owned()), draft)
+    }
+
+    fn start_as(command: String, draft: &str) -> Result<Self, String> {
         let file = put_aside(draft).map_err(|error| {
             format!("the draft cannot be put into a file for the editor: {error}")
         })?;
@@ -63,7 +65,7 @@ impl Editor {
             status.map_err(|error| format!("the editor “{command}” is lost to sight: {error}"))?;
         if !status.success() {
             return Err(format!(
-                "the editor “{command}” ended with an error ({status}): the draft is as it was"
+                "the draft is as it was: the editor “{command}” ended with an error ({status})"
             ));
         }
         // Many editors put a new file in the place of the old one, so it is the name that counts.
@@ -106,4 +108,59 @@ fn open(command: &str, file: &Path) -> io::Result<Child> {
     let mut words = command.split_whitespace();
     let program = words.next().unwrap_or(DEFAULT);
     Command::new(program).args(words).arg(file).spawn()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use super::*;
+
+    /// What comes back when an editor does this with the file, whose name is `$1`.
+    async fn edited(does: &str) -> Result<String, String> {
+        let command = format!("sh -c '{does}' editor");
+        let editor = Editor::start_as(command, "draft")?;
+        let path = editor.file.path().to_owned();
+        let written = editor.close().await;
+        assert!(written.is_err() || !path.exists(), "nothing is left behind");
+        written
+    }
+
+    #[tokio::test]
+    async fn what_was_written_comes_back_even_from_an_editor_that_replaces_the_file() {
+        let appends = "printf \" and more\" >> \"$1\"";
+        assert_eq!(edited(appends).await.as_deref(), Ok("draft and more"));
+        let replaces = "printf new > \"$1.new\" && mv \"$1.new\" \"$1\"";
+        assert_eq!(edited(replaces).await.as_deref(), Ok("new"));
+    }
+
+    #[tokio::test]
+    async fn an_editor_that_fails_changes_nothing_and_says_so() {
+        let why = edited("rm \"$1\"; exit 3").await.unwrap_err();
+        assert!(why.starts_with("the draft is as it was"), "{why}");
+        assert!(why.contains("exit status: 3"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_text_is_not_thrown_away() {
+        let why = edited("printf \"\\377\" > \"$1\"").await.unwrap_err();
+        let path = why
+            .split("it is in ")
+            .nth(1)
+            .and_then(|rest| rest.split(',').next());
+        let path = Path::new(path.unwrap());
+        assert_eq!(fs::read(path).unwrap(), [0o377]);
+        fs::remove_file(path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn nobody_else_can_read_the_draft() {
+        let editor = Editor::start_as("true".to_owned(), "draft").unwrap();
+        let mode = fs::metadata(editor.file.path())
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(editor.close().await.as_deref(), Ok("draft"));
+    }
 }

@@ -113,7 +113,9 @@ impl App {
                 if let Some(pending) = chat.and_then(|chat| chat.timeline.remove_pending(name)) {
                     self.killed = pending.draft.body;
                     effects.push(Effect::Discard(name));
-                    self.tell("that conversation is gone · ^Y puts your words into a draft");
+                    self.tell_with_yank(
+                        "that conversation is gone · {} puts your words into a draft",
+                    );
                 }
             }
         }

@@ -100,6 +100,7 @@ impl App {
             Some(Dialog::Menu(menu)) => (&mut menu.selected, true),
             Some(Dialog::Switcher(switcher)) => (&mut switcher.selected, true),
             Some(Dialog::Search(search)) => (&mut search.selected, true),
+            Some(Dialog::Inbox(inbox)) => (&mut inbox.selected, true),
             Some(Dialog::Pins(pins)) => (&mut pins.selected, true),
             Some(Dialog::NewConversation(dialog)) => (&mut dialog.selected, false),
             Some(Dialog::Members(members)) => (&mut members.selected, false),

@@ -8,10 +8,13 @@ use ratatui::{
 };
 
 use super::{Pen, cells, paint, put};
-use crate::app::{
-    inbox::{Inbox, Waiting},
-    text::{fit, width},
-    timeline::{Sending, excerpt},
+use crate::{
+    app::{
+        inbox::{Inbox, Waiting},
+        text::{fit, width},
+        timeline::{Sending, excerpt},
+    },
+    event::Spot,
 };
 
 impl Pen<'_> {
@@ -50,6 +53,8 @@ impl Pen<'_> {
                 }
             };
             put(buffer, inner, 0, y, &heading);
+            self.cache.hits.push_row(inner, y, Spot::Row(n));
+            self.cache.hits.push_row(inner, y + 1, Spot::Row(n));
             put(
                 buffer,
                 inner,

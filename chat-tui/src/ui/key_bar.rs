@@ -98,6 +98,7 @@ impl Pen<'_> {
             Pane::Composer if self.is_editing() => vec![
                 (Composer, Action::Send, "change it"),
                 (Composer, Action::Back, "leave it"),
+                (Composer, Action::ToMessages, "leave it"),
                 (Composer, Action::Newline, "new line"),
                 HELP,
             ],
@@ -105,6 +106,7 @@ impl Pen<'_> {
                 (Composer, Action::Send, "send"),
                 (Composer, Action::Newline, "new line"),
                 (Composer, Action::Back, "list"),
+                (Composer, Action::ToMessages, "messages"),
                 (Main, Action::NextUnread, "unread"),
                 HELP,
                 (Composer, Action::Up, "select"),
@@ -131,7 +133,8 @@ impl Pen<'_> {
                     ],
                 };
                 hints.push((Messages, Action::Up, "older"));
-                hints.push((Messages, Action::Back, "back"));
+                hints.push((Messages, Action::Back, "write"));
+                hints.push((Messages, Action::ToList, "list"));
                 hints.push(HELP);
                 hints
             }

@@ -304,6 +304,31 @@ fn more_dialogs() {
 }
 
 #[test]
+fn what_there_is_to_know_and_to_open() {
+    let mut stage = lively();
+    let link = "Both are at https://example.org/release/1.0?from=chat and http://ana@evil.example";
+    stage.entries([entry(10, 13, BO, link, -1)]);
+    stage.key(Code::Up);
+    stage.write("o");
+    look("addresses", &mut stage);
+    stage.key(Code::Esc);
+    stage.write("i");
+    look("details", &mut stage);
+    stage.key(Code::Esc);
+    stage.write("s");
+    look("profile", &mut stage);
+    stage.key(Code::Esc);
+    stage.key(Code::Esc);
+    stage.write("/s");
+    look("slash", &mut stage);
+    stage.key(Code::Esc);
+    stage.ctrl('c');
+    stage.key(Code::F(10));
+    stage.write("mute");
+    look("commands", &mut stage);
+}
+
+#[test]
 fn with_nothing_in_it() {
     let mut stage = Stage::with(80, 24, Vec::new());
     look("empty", &mut stage);

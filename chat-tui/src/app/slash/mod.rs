@@ -102,6 +102,7 @@ pub const COMMANDS: &[Command] = &{
             "start a conversation",
             Act(Action::NewConversation),
         ),
+        command("inbox", Nothing, "what waits for you", Act(Action::Inbox)),
         command(
             "unread",
             Nothing,
