@@ -1,7 +1,7 @@
 //! The tests' own program run again, as another process that can be killed.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -72,7 +72,7 @@ fn open_window() {
     let program = client::program(&setting(SERVER), Path::new(&setting(HOME)));
     let terminal = Terminal::run(program, 80, 24);
     terminal.shows("Sign in");
-    writeln!(std::io::stdout(), "{OPENED}").unwrap();
+    println!("{OPENED}");
     let _over = std::io::stdin().read_line(&mut String::new());
 }
 

@@ -104,6 +104,10 @@ pub(crate) struct Line([u64; 4]);
 
 /// All that a program can have changed about a terminal and forgotten to change back.
 #[derive(Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a mode that can be on by itself"
+)]
 pub(crate) struct Modes {
     line: Line,
     alternate_screen: bool,
@@ -278,14 +282,10 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // A program that is stopped takes nothing but this.
-        let _gone = self.child.kill();
-        if let Some(pid) = self.child.process_id() {
-            let pid = i32::try_from(pid)
-                .ok()
-                .and_then(rustix::process::Pid::from_raw);
+        if !self.state().closed {
+            // A program that is stopped takes nothing but this.
             let _gone =
-                pid.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::KILL));
+                rustix::process::kill_process(self.process(), rustix::process::Signal::KILL);
         }
         let _gone = self.child.wait();
         if let Some(reader) = self.reader.take() {
