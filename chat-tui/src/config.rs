@@ -10,6 +10,8 @@ use anyhow::{Context, bail, ensure};
 use etcetera::base_strategy::{BaseStrategy, Xdg};
 use serde::{Deserialize, Serialize};
 
+use crate::ui::Preset;
+
 /// A log beyond this size is put aside at the next start.
 const LOG_BYTES: u64 = 1 << 20;
 
@@ -49,6 +51,11 @@ pub struct Preferences {
     pub idle_after_minutes: u32,
     /// How it is told that something makes itself heard while nobody looks.
     pub notify: Notifications,
+    /// The colours that it has.
+    pub theme: Preset,
+    /// Without glyphs that a terminal or its font may lack; else the locale decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ascii: Option<bool>,
 }
 
 /// How a terminal is told what makes itself heard.
@@ -75,6 +82,8 @@ impl Default for Preferences {
         Self {
             idle_after_minutes: 5,
             notify: Notifications::Auto,
+            theme: Preset::Terminal,
+            ascii: None,
         }
     }
 }
@@ -297,6 +306,8 @@ mod tests {
         let later = Preferences {
             idle_after_minutes: 15,
             notify: Notifications::Osc99,
+            theme: Preset::HighContrast,
+            ascii: Some(true),
         };
         profile.set_preferences(later).unwrap();
         drop(profile);

@@ -4,6 +4,7 @@
 //! brings both together with the terminal and the server.
 
 pub mod app;
+mod appearance;
 pub mod config;
 pub mod deed;
 pub mod effect;

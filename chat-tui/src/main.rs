@@ -20,6 +20,9 @@ struct Arguments {
     /// Keeps several sign-ins apart
     #[arg(long, value_name = "NAME", default_value = "default")]
     profile: String,
+    /// Draws no lines and no boxes, and shows one thing at a time: for screen readers
+    #[arg(long)]
+    plain: bool,
 }
 
 #[tokio::main]
@@ -54,6 +57,7 @@ async fn open(arguments: Arguments) -> anyhow::Result<()> {
         client,
         server,
         profile: Some(profile),
+        plain: arguments.plain,
     })
     .await
 }

@@ -17,6 +17,7 @@ use crate::{
         App, Start,
         keymap::{Code, Key},
     },
+    appearance,
     config::Profile,
     effect::Effect,
     event::{Event, Seen},
@@ -41,6 +42,8 @@ pub struct Options {
     pub server: String,
     /// Where the sign-in is kept between two runs; nothing is written anywhere without it.
     pub profile: Option<Profile>,
+    /// Draws no lines and no boxes, and shows one thing at a time: for screen readers.
+    pub plain: bool,
 }
 
 /// Runs the client in this terminal until the user quits or the process is told to end.
@@ -51,13 +54,16 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         client,
         server,
         profile,
+        plain,
     } = options;
+    let variable = |name: &str| std::env::var(name).ok();
     let stored = profile.as_ref();
     let resume = client.tokens().is_some()
         || stored.is_some_and(|profile| profile.refresh_token(&server).is_some());
     let username = stored.map_or_else(String::new, |profile| profile.username().to_owned());
     let world = World::new(client, server.clone(), profile);
     let preferences = world.preferences();
+    let theme = appearance::theme(preferences, plain, variable)?;
     let (app, effects) = App::new(Start {
         server,
         username,
@@ -71,8 +77,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         app,
         world,
         screen: Screen::take().context("this terminal cannot be used")?,
-        outside: Outside::new(preferences.notify, |name| std::env::var(name).ok()),
-        theme: theme(),
+        outside: Outside::new(preferences.notify, variable),
+        theme,
         cache: LayoutCache::default(),
         drawn: Instant::now(),
         title: String::new(),
@@ -84,13 +90,6 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     drop(screen);
     let closed = world.close().await;
     outcome.and(closed)
-}
-
-fn theme() -> Theme {
-    match std::env::var_os("NO_COLOR") {
-        Some(value) if !value.is_empty() => Theme::plain(),
-        _ => Theme::colorful(),
-    }
 }
 
 struct Loop {

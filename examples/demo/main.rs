@@ -50,6 +50,7 @@ async fn demo() -> anyhow::Result<()> {
         client: you,
         server: address,
         profile: None,
+        plain: false,
     })
     .await;
 

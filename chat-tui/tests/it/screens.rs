@@ -5,7 +5,11 @@ use chat_core::{
     model::{Change, Emoji, Member, Reaction, Role},
     protocol::{ErrorCode, Problem, rest::Page},
 };
-use chat_tui::{app::keymap::Code, event::Event};
+use chat_tui::{
+    app::keymap::Code,
+    event::Event,
+    ui::{Glyphs, Palette, Theme},
+};
 
 use crate::stage::{
     ANA, BO, ME, NOW, Stage, at, change, conversation, direct, entry, group, is_online, message,
@@ -298,6 +302,28 @@ fn more_dialogs() {
     stage.key(Code::Esc);
     stage.write("ask @b");
     look("completion", &mut stage);
+}
+
+#[test]
+fn in_ascii_and_for_screen_readers() {
+    for (name, glyphs) in [("ascii", Glyphs::Ascii), ("plain", Glyphs::Plain)] {
+        let mut stage = eventful();
+        stage.theme = Theme::new(Palette::colorless(), glyphs);
+        let look = |part: &str, stage: &mut Stage| {
+            let screen = stage.screen();
+            let drawn = |c: char| matches!(c, '\u{2194}'..='\u{25FF}' | '…' | '·' | '“' | '”');
+            assert_eq!(screen.chars().find(|c| drawn(*c)), None, "{screen}");
+            insta::assert_snapshot!(format!("{name}_{part}_80x24"), screen);
+        };
+        stage.write("First try");
+        stage.key(Code::Enter);
+        look("chat", &mut stage);
+        stage.ctrl('k');
+        look("switcher", &mut stage);
+        stage.key(Code::Esc);
+        stage.key(Code::Esc);
+        look("list", &mut stage);
+    }
 }
 
 #[test]

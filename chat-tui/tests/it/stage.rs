@@ -33,6 +33,7 @@ pub(crate) const BO: u128 = 3;
 pub(crate) struct Stage {
     pub(crate) app: App,
     pub(crate) effects: Vec<Effect>,
+    pub(crate) theme: Theme,
     terminal: Terminal<TestBackend>,
     cache: LayoutCache,
 }
@@ -56,6 +57,7 @@ impl Stage {
         Self {
             app,
             effects,
+            theme: Theme::colorful(),
             terminal: Terminal::new(TestBackend::new(width, height)).unwrap(),
             cache: LayoutCache::default(),
         }
@@ -119,10 +121,10 @@ impl Stage {
     /// Draws until nothing changes any more, and gives the screen as text.
     pub(crate) fn screen(&mut self) -> String {
         for _ in 0..3 {
-            let (app, cache) = (&self.app, &mut self.cache);
+            let (app, theme, cache) = (&self.app, self.theme, &mut self.cache);
             let mut seen = None;
             self.terminal
-                .draw(|frame| seen = Some(view(app, Theme::colorful(), cache, frame)))
+                .draw(|frame| seen = Some(view(app, theme, cache, frame)))
                 .unwrap();
             self.event(Event::Seen(seen.unwrap()));
         }

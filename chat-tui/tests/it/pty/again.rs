@@ -112,7 +112,7 @@ async fn panic_when_told() {
     let client = chat_core::client::Client::new(&server).unwrap();
     let mut told = signal(SignalKind::user_defined1()).unwrap();
     tokio::select! {
-        outcome = chat_tui::run(chat_tui::Options { client, server, profile: None }) => outcome.unwrap(),
+        outcome = chat_tui::run(chat_tui::Options { client, server, profile: None, plain: false }) => outcome.unwrap(),
         _ = told.recv() => panic!("this was to be expected"),
     }
 }
