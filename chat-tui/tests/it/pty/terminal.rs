@@ -36,6 +36,12 @@ struct State {
     closed: bool,
 }
 
+impl State {
+    fn is_amid_a_frame(&self) -> bool {
+        self.parser.callbacks().drawing && !self.closed
+    }
+}
+
 impl Shown {
     /// A test that fails while it looks must not take others along.
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -56,6 +62,8 @@ pub(crate) struct Outside {
     pub(crate) focus: bool,
     /// Requests that are only passed on to the world outside of the screen, as they came.
     pub(crate) requests: Vec<String>,
+    /// A frame is being drawn; what is on the screen is not one yet.
+    drawing: bool,
     /// Questions to be answered by the keyboard.
     answers: Vec<&'static [u8]>,
 }
@@ -91,6 +99,8 @@ impl Callbacks for Outside {
         match (first, parameters, last) {
             (Some(b'?'), [[1004]], 'h') => self.focus = true,
             (Some(b'?'), [[1004]], 'l') => self.focus = false,
+            (Some(b'?'), [[2026]], 'h') => self.drawing = true,
+            (Some(b'?'), [[2026]], 'l') => self.drawing = false,
             (None, [[6]], 'n') => self.answers.push(b"\x1b[1;1R"),
             (None, [[0]] | [], 'c') => self.answers.push(b"\x1b[?62;22c"),
             _ => {}
@@ -197,7 +207,7 @@ impl Terminal {
     pub(crate) fn until(&self, what: &str, is_so: impl Fn(&Screen, &Outside) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.state();
-        while !is_so(state.parser.screen(), state.parser.callbacks()) {
+        while state.is_amid_a_frame() || !is_so(state.parser.screen(), state.parser.callbacks()) {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(
                 !left.is_zero() && !state.closed,
