@@ -28,8 +28,10 @@ use crate::{
     ui::{LayoutCache, Theme, view},
 };
 
-/// What comes from the server is drawn at most this often; keys are drawn at once.
+/// What comes from the server is drawn at most this often.
 const FRAME: Duration = Duration::from_millis(33);
+/// Keys are drawn at once, unless they come faster than anybody types.
+const KEY_FRAME: Duration = Duration::from_millis(4);
 /// So many things that have happened already are taken in before the next look at the clock.
 const BATCH: usize = 256;
 
@@ -81,6 +83,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         theme,
         cache: LayoutCache::default(),
         drawn: Instant::now(),
+        typed: false,
         title: String::new(),
         quit: false,
     };
@@ -100,6 +103,8 @@ struct Loop {
     theme: Theme,
     cache: LayoutCache,
     drawn: Instant,
+    /// What changed did so by a key.
+    typed: bool,
     title: String,
     quit: bool,
 }
@@ -131,7 +136,7 @@ impl Loop {
                             Poll::Pending => break,
                         }
                     }
-                    self.draw()?;
+                    self.typed = true;
                 }
                 event = self.world.next() => {
                     self.tick()?;
@@ -145,7 +150,7 @@ impl Loop {
                 }
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.tick()?,
             }
-            if self.app.changed && self.drawn.elapsed() >= FRAME {
+            if self.app.changed && self.drawn.elapsed() >= self.frame() {
                 self.draw()?;
             }
         }
@@ -154,12 +159,17 @@ impl Loop {
 
     /// When there is something to do though nothing happens: a countdown, or a frame that waits for its turn.
     fn wake_at(&self) -> Option<Instant> {
-        let frame = self.app.changed.then(|| self.drawn + FRAME);
+        let frame = self.app.changed.then(|| self.drawn + self.frame());
         let tick = self.app.next_tick().map(|at| {
             let millis = at.as_millis().saturating_sub(Timestamp::now().as_millis());
             Instant::now() + Duration::from_millis(u64::try_from(millis).unwrap_or(0))
         });
         frame.into_iter().chain(tick).min()
+    }
+
+    /// How long after a frame the next one may come.
+    fn frame(&self) -> Duration {
+        if self.typed { KEY_FRAME } else { FRAME }
     }
 
     fn tick(&mut self) -> anyhow::Result<()> {
@@ -248,6 +258,7 @@ impl Loop {
             self.title = title;
         }
         self.drawn = Instant::now();
+        self.typed = false;
         self.app.changed = false;
         if seen != self.app.seen {
             self.update(Event::Seen(seen))?;
@@ -312,9 +323,11 @@ fn key_of(key: KeyEvent) -> Option<Key> {
 #[cfg(unix)]
 async fn told_to_end() -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     tokio::select! {
+        _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
         _ = hang_up.recv() => {}
     }

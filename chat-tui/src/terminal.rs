@@ -13,7 +13,7 @@ use crossterm::{
     cursor::Show,
     event::{
         DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste,
-        EnableFocusChange, PopKeyboardEnhancementFlags,
+        EnableFocusChange,
     },
     execute,
     style::Print,
@@ -132,7 +132,6 @@ pub(crate) fn restore() {
     let _ = execute!(
         stdout(),
         EndSynchronizedUpdate,
-        PopKeyboardEnhancementFlags,
         DisableMouseCapture,
         DisableFocusChange,
         DisableBracketedPaste,

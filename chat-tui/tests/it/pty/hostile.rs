@@ -43,6 +43,11 @@ fn names_titles_and_messages_leave_no_sequence_of_theirs_in_what_is_written_to_t
     terminal.shows("Eve");
     // Nobody looks: what comes now is told by notifications.
     terminal.press("\u{1b}[O");
+    // Keys are taken in their order: what they do shows that it is known.
+    terminal.press(&ctrl('t'));
+    terminal.shows("New conversation");
+    terminal.press(ESC);
+    terminal.hides("New conversation");
     for (told, attack) in ATTACKS.iter().enumerate() {
         name.says(direct, &format!("say {attack} http://example.org/{attack}"));
         terminal.until("it is told", |_, outside| outside.bells > told);
