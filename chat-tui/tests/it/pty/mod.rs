@@ -8,9 +8,9 @@
 mod again;
 mod chatting;
 mod client;
-mod colors;
 mod endings;
 mod hostile;
+mod looks;
 mod server;
 mod sizes;
 mod suspending;
