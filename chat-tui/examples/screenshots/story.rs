@@ -80,9 +80,9 @@ async fn take_pictures(team: &Team, address: &str) -> anyhow::Result<()> {
     picture(&terminal, "chat")?;
 
     terminal.press(CTRL_K);
-    terminal.shows("Lunch  2 unread");
+    terminal.shows("@ people   # groups");
     terminal.press("e");
-    terminal.hides("Lunch  2 unread");
+    terminal.hides("@ people   # groups");
     picture(&terminal, "switcher")?;
     terminal.press(ESC);
     terminal.hides("Go to");
