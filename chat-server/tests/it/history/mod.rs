@@ -9,6 +9,7 @@ mod check_tests;
 mod cluster;
 mod device;
 mod ending;
+mod failover;
 mod figures;
 mod nemesis;
 mod people;
@@ -264,8 +265,8 @@ impl Run {
     async fn forget_that_sends_are_unique(&self) {
         use sqlx::Connection;
 
-        let database = &self.town.cluster.database;
-        let mut connection = sqlx::PgConnection::connect(database).await.unwrap();
+        let database = self.town.cluster.database();
+        let mut connection = sqlx::PgConnection::connect(&database).await.unwrap();
         for statement in [
             "DROP INDEX chat_entries_by_client_id",
             "CREATE INDEX ON chat_entries (conversation_id, author_id, client_id)",

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chat_core::testing::PrivatePostgres;
 use tokio::{
     task::{JoinSet, spawn_blocking},
     time::{Instant, sleep},
@@ -22,6 +23,14 @@ pub enum Edge {
     Nats,
 }
 
+/// How a server is lost for good.
+#[derive(Clone, Copy, Debug)]
+pub enum Loss {
+    Killed,
+    /// Connections to it stay open, and nothing comes through.
+    Frozen,
+}
+
 /// One thing that goes wrong.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
@@ -31,6 +40,8 @@ pub enum Fault {
     PostgresStopped,
     PostgresKilled,
     PostgresFrozen,
+    /// A standby takes its place.
+    PostgresLost(Loss),
     NatsKilled(usize),
     NatsFrozen(usize),
     AllNatsKilled,
@@ -43,7 +54,7 @@ pub enum Fault {
 impl Fault {
     pub fn thrown(dice: &mut Dice) -> Self {
         let node = dice.up_to(NODES);
-        match dice.up_to(20) {
+        match dice.up_to(22) {
             0..=2 => Self::NodeKilled(node),
             3..=4 => Self::NodeFrozen(node),
             5..=6 => Self::NodeDrained(node),
@@ -56,6 +67,8 @@ impl Fault {
             13 => Self::AllNatsFrozen,
             14..=15 => Self::Cut(Edge::thrown(dice), node),
             16 => Self::HalfClosed(Edge::thrown(dice), node),
+            17 => Self::PostgresLost(Loss::Killed),
+            18 => Self::PostgresLost(Loss::Frozen),
             _ => {
                 let weather = match dice.up_to(4) {
                     0 => Weather::Slow(dice.up_to_ms(300)),
@@ -72,7 +85,10 @@ impl Fault {
     fn concerns(self) -> &'static str {
         match self {
             Self::NodeKilled(_) | Self::NodeFrozen(_) | Self::NodeDrained(_) => "node",
-            Self::PostgresStopped | Self::PostgresKilled | Self::PostgresFrozen => "postgres",
+            Self::PostgresStopped
+            | Self::PostgresKilled
+            | Self::PostgresFrozen
+            | Self::PostgresLost(_) => "postgres",
             Self::NatsKilled(_)
             | Self::NatsFrozen(_)
             | Self::AllNatsKilled
@@ -99,19 +115,30 @@ impl Fault {
                 cluster.start_node(node).await;
             }
             Self::PostgresStopped => {
-                on(cluster, |it| it.postgres.stop_immediately().unwrap()).await;
+                on(cluster, |it| it.postgres().stop_immediately().unwrap()).await;
                 sleep(lasts / 2).await;
-                on(cluster, |it| it.postgres.start_again().unwrap()).await;
+                on(cluster, |it| it.postgres().start_again().unwrap()).await;
             }
             Self::PostgresKilled => {
-                on(cluster, |it| it.postgres.kill().unwrap()).await;
+                on(cluster, |it| it.postgres().kill().unwrap()).await;
                 sleep(lasts / 2).await;
-                on(cluster, |it| it.postgres.start_again().unwrap()).await;
+                on(cluster, |it| it.postgres().start_again().unwrap()).await;
             }
             Self::PostgresFrozen => {
-                on(cluster, |it| it.postgres.freeze().unwrap()).await;
+                on(cluster, |it| it.postgres().freeze().unwrap()).await;
                 sleep(lasts).await;
-                on(cluster, |it| it.postgres.thaw().unwrap()).await;
+                on(cluster, |it| it.postgres().thaw().unwrap()).await;
+            }
+            Self::PostgresLost(loss) => {
+                let standby = spawn_blocking({
+                    let postgres = cluster.postgres();
+                    move || postgres.synchronous_standby().unwrap()
+                });
+                let standby = standby.await.unwrap();
+                sleep(lasts / 2).await;
+                fail_over(cluster, loss, standby).await;
+                sleep(lasts / 2).await;
+                on(cluster, Cluster::end_retired).await;
             }
             Self::NatsKilled(_) | Self::AllNatsKilled => {
                 let which = self.nats();
@@ -182,6 +209,20 @@ impl Edge {
             Self::Nats => &node.to_nats,
         }
     }
+}
+
+/// Loses the database server, promotes its standby, and lets the address lead there.
+pub async fn fail_over(cluster: &Arc<Cluster>, loss: Loss, standby: PrivatePostgres) {
+    on(cluster, move |it| {
+        let primary = it.postgres();
+        match loss {
+            Loss::Killed => primary.kill().unwrap(),
+            Loss::Frozen => primary.freeze().unwrap(),
+        }
+        standby.promote().unwrap();
+        it.lead_to(standby);
+    })
+    .await;
 }
 
 async fn on(cluster: &Arc<Cluster>, act: impl FnOnce(&Cluster) + Send + 'static) {
