@@ -26,5 +26,6 @@ mod slow;
 mod socket_examples;
 mod support;
 mod tls;
+mod upgrades;
 mod users;
 mod ws;
