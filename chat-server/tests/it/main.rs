@@ -18,6 +18,7 @@ mod limits;
 mod matrix;
 mod metrics;
 mod mount;
+mod nats;
 mod openapi;
 mod postgres;
 mod process;
