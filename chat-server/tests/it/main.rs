@@ -15,6 +15,7 @@ mod errors;
 mod history;
 mod hostile;
 mod limits;
+mod marks;
 mod matrix;
 mod metrics;
 mod mount;
