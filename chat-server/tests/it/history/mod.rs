@@ -4,6 +4,7 @@
 mod bare;
 #[cfg(feature = "bugs")]
 mod bugs;
+mod calm;
 mod check;
 mod check_tests;
 mod cluster;
@@ -68,6 +69,8 @@ const LARGE: Size = Size {
 const LAST_ACTS: Duration = Duration::from_secs(70);
 /// All that was promised to come true within seconds has, or will not.
 const QUIET: Duration = Duration::from_secs(15);
+/// All that is so, everybody sees by then when nothing was broken; it is measured from when the last one is answered.
+const CONVERGED: Duration = Duration::from_secs(2);
 /// Whoever restarts one node after the other waits until the last one's clients are back: they come over two seconds and a
 /// half, and who then meets the next drain waits twice.
 const BETWEEN_RESTARTS: Duration = Duration::from_secs(3);
