@@ -135,6 +135,7 @@ pub fn check(lines: &[Line], end: &End) -> Verdict {
     let stays: BTreeMap<_, _> = stays.collect();
     check_streams(lines, end, &stays, &mut verdict);
     super::sight::check(lines, end, &stays, &mut verdict);
+    super::presence::check(lines, &mut verdict);
     check_edits(lines, end, &mut verdict);
     for view in &end.views {
         check_view(view, end, &mut verdict);

@@ -4,7 +4,7 @@ use std::{
     fs::{self, File},
     io::{BufRead, BufReader},
     mem,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
     process::Stdio,
     sync::Arc,
@@ -19,8 +19,11 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::proxy::{Line, Proxy};
-use crate::process::{Process, command};
+use super::{
+    namespace::Namespace,
+    proxy::{Line, Proxy},
+};
+use crate::process::{Process, command, command_in};
 
 pub const NODES: usize = 3;
 
@@ -56,6 +59,8 @@ pub struct Node {
     /// The address of the database, wherever that is.
     leads_to_postgres: Proxy,
     _leads_to_nats: Proxy,
+    /// Its own network, if it has one.
+    pub network: Option<Namespace>,
 }
 
 impl Node {
@@ -127,8 +132,9 @@ impl Cluster {
         let database = postgres.database().await.unwrap();
         assert_eq!(database, postgres.url(DATABASE));
         let mut nodes = Vec::new();
-        for bus in &nats {
-            nodes.push(node(&postgres, &database, bus).await);
+        for (number, bus) in nats.iter().enumerate() {
+            let network = Namespace::wanted(number);
+            nodes.push(node(&postgres, &database, bus, network).await);
         }
         let cluster = Arc::new(Self {
             postgres: Mutex::new(Arc::new(postgres)),
@@ -196,7 +202,8 @@ impl Cluster {
         let mut log = File::options();
         let log = log.create(true).append(true);
         let log = log.open(self.logs.join(format!("node{number}.log")));
-        let mut command = command();
+        let network = node.network.as_ref();
+        let mut command = network.map_or_else(command, |it| command_in(&it.name));
         if !self.bugs.is_empty() {
             command.env("CHAT_BUILT_IN_BUG", self.bugs.join(","));
         }
@@ -250,21 +257,32 @@ fn nats_servers() -> Vec<PrivateNats> {
     ports.iter().map(start).collect()
 }
 
-async fn node(postgres: &PrivatePostgres, database: &str, nats: &PrivateNats) -> Node {
+async fn node(
+    postgres: &PrivatePostgres,
+    database: &str,
+    nats: &PrivateNats,
+    network: Option<Namespace>,
+) -> Node {
     let (to_postgres, to_nats) = (Line::new(), Line::new());
-    let first = Proxy::start(vec![(at(postgres.port()), Arc::clone(&to_postgres))]).await;
-    let second = Proxy::start(vec![(at(nats.port()), Arc::clone(&to_nats))]).await;
-    let own = format!(":{}/", postgres.port());
+    let here = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let (world, inside) = match &network {
+        Some(network) => (network.world, network.inside),
+        None => (here, here),
+    };
+    let first = Proxy::start_at(world, vec![(at(postgres.port()), Arc::clone(&to_postgres))]).await;
+    let second = Proxy::start_at(world, vec![(at(nats.port()), Arc::clone(&to_nats))]).await;
+    let own = format!("@{here}:{}/", postgres.port());
     Node {
-        address: at(free_port()),
+        address: SocketAddr::from((inside, free_port())),
         front: Line::new(),
-        database: database.replace(&own, &format!(":{}/", first.address.port())),
+        database: database.replace(&own, &format!("@{}/", first.address)),
         bus: format!("nats://{}", second.address),
         to_postgres,
         to_nats,
         process: Mutex::new(None),
         leads_to_postgres: first,
         _leads_to_nats: second,
+        network,
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::{
 use super::{
     Dice,
     cluster::{Cluster, NODES},
+    namespace::Namespace,
     proxy::{Line, Weather},
     record::{Record, What},
 };
@@ -49,6 +50,8 @@ pub enum Fault {
     Cut(Edge, usize),
     HalfClosed(Edge, usize),
     Bad(Edge, usize, Weather),
+    /// The node's cable is pulled, with all that runs over it; only nodes with a network of their own have one.
+    Unplugged(usize),
 }
 
 impl Fault {
@@ -81,6 +84,15 @@ impl Fault {
         }
     }
 
+    /// The same, and now and then what only some clusters have.
+    fn thrown_at(cluster: &Cluster, dice: &mut Dice) -> Self {
+        let node = dice.up_to(NODES);
+        if cluster.nodes[node].network.is_some() && dice.up_to(3) == 0 {
+            return Self::Unplugged(node);
+        }
+        Self::thrown(dice)
+    }
+
     /// What cannot be broken twice at once is called the same.
     fn concerns(self) -> &'static str {
         match self {
@@ -94,6 +106,7 @@ impl Fault {
             | Self::AllNatsKilled
             | Self::AllNatsFrozen => "nats",
             Self::Cut(..) | Self::HalfClosed(..) | Self::Bad(..) => "line",
+            Self::Unplugged(_) => "cable",
         }
     }
 
@@ -173,6 +186,14 @@ impl Fault {
                         .for_each(|it| it.thaw().unwrap());
                 })
                 .await;
+            }
+            Self::Unplugged(node) => {
+                let network = move |it: &Cluster, act: fn(&Namespace)| {
+                    it.nodes[node].network.as_ref().map(act);
+                };
+                on(cluster, move |it| network(it, Namespace::pull)).await;
+                sleep(2 * lasts).await;
+                on(cluster, move |it| network(it, Namespace::plug_in)).await;
             }
             Self::Cut(edge, node) => edge.of(cluster, node).cut(),
             Self::HalfClosed(edge, node) => {
@@ -259,8 +280,8 @@ pub async fn rage(
     let mut number = 0;
     while Instant::now() < until {
         let mut under_way = JoinSet::new();
-        let first = Fault::thrown(&mut dice);
-        let second = Fault::thrown(&mut dice);
+        let first = Fault::thrown_at(cluster, &mut dice);
+        let second = Fault::thrown_at(cluster, &mut dice);
         let both = dice.up_to(3) == 0 && first.concerns() != second.concerns();
         for fault in [Some(first), both.then_some(second)].into_iter().flatten() {
             number += 1;
