@@ -1,6 +1,7 @@
 //! `/ws`: from a GET request to a WebSocket.
 
 mod answers;
+mod asking;
 mod boundary;
 mod connection;
 #[cfg(feature = "autobahn")]

@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "nobody else can reach into a test")]
 
 mod auth;
+mod busy;
 mod chatting;
 mod client;
 mod contract;

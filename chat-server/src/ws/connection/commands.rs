@@ -115,10 +115,12 @@ impl Connection {
                 conversation_id,
                 after_seq,
             } => self.join(conversation_id, after_seq).await,
-            ClientCommand::LeaveConversation { conversation_id } => self.session().map(|session| {
-                session.leave(conversation_id);
-                Ack::default()
-            }),
+            ClientCommand::LeaveConversation { conversation_id } => {
+                self.session().await.map(|session| {
+                    session.leave(conversation_id);
+                    Ack::default()
+                })
+            }
             ClientCommand::TypingStart { conversation_id } => {
                 self.typing(conversation_id, true).await
             }
@@ -187,7 +189,7 @@ impl Connection {
         after: Option<Seq>,
     ) -> Result<Ack, ApiError> {
         let after = after.map(|after| seq("after_seq", after)).transpose()?;
-        let joined = self.session()?.join(conversation, after).await?;
+        let joined = self.session().await?.join(conversation, after).await?;
         Ok(Ack {
             head_seq: Some(joined.head_seq),
             after_seq: joined.after_seq,
@@ -201,23 +203,23 @@ impl Connection {
         conversation: ConversationId,
         typing: bool,
     ) -> Result<Ack, ApiError> {
-        self.session()?.typing(conversation, typing).await?;
+        self.session().await?.typing(conversation, typing).await?;
         Ok(Ack::default())
     }
 
     async fn watch_presence(&mut self, users: Vec<UserId>) -> Result<Ack, ApiError> {
-        self.session()?.watch_presence(users).await?;
+        self.session().await?.watch_presence(users).await?;
         Ok(Ack::default())
     }
 
     async fn set_presence(&mut self, availability: Availability) -> Result<Ack, ApiError> {
-        self.session()?.set_presence(availability).await?;
+        self.session().await?.set_presence(availability).await?;
         Ok(Ack::default())
     }
 
     /// The session, to be used by this task until it is looked after again.
-    fn session(&mut self) -> Result<&mut Session, ApiError> {
-        self.hold_session();
+    async fn session(&mut self) -> Result<&mut Session, ApiError> {
+        self.hold_session().await;
         let session = self.session.as_deref_mut();
         session.ok_or_else(|| ApiError::new(ErrorCode::Internal, "the session is gone"))
     }

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::{
     answers::{Answers, Reference, answer},
+    asking::Asking,
     ending::Ending,
     greeting,
     lane::{Lane, Outcome, Turn},
@@ -57,14 +58,6 @@ pub(super) async fn run(state: Shared, socket: Socket, caller: Option<(Identity,
     }
 }
 
-/// What a session has to tell that it asks the store for.
-async fn ask(session: &mut Option<Box<Session>>) -> Result<Batch, Error> {
-    match session {
-        Some(session) => Box::pin(session.next()).await,
-        None => pending().await,
-    }
-}
-
 /// A goodbye takes the user offline at once; whoever just broke off, or is sent elsewhere, may be back in a moment.
 async fn end(state: &Shared, socket: Socket, session: Option<Session>, ending: Ending) {
     state.metrics.socket_closed(ending.label());
@@ -81,6 +74,13 @@ async fn end(state: &Shared, socket: Socket, session: Option<Session>, ending: E
         Ending::Left => socket.finish().await,
         Ending::Lost => {}
         Ending::Close(code, reason) => socket.close(code, reason).await,
+    }
+}
+
+async fn told_by(asking: &mut Option<Asking>) -> (Box<Session>, Option<Result<Batch, Error>>) {
+    match asking {
+        Some(asking) => asking.told().await,
+        None => pending().await,
     }
 }
 
@@ -103,6 +103,8 @@ struct Connection {
     session: Option<Box<Session>>,
     /// It has something to tell that it must ask the store for.
     is_asking: bool,
+    /// It is doing that.
+    asking: Option<Asking>,
     identity: Identity,
     lane: Lane,
     marks: Marks,
@@ -161,6 +163,7 @@ impl Connection {
             _place: place,
             session: Some(Box::new(session)),
             is_asking: false,
+            asking: None,
             identity,
         }))
     }
@@ -170,7 +173,7 @@ impl Connection {
         if matches!(ending, Ending::Left) {
             self.last_marks().await;
         }
-        self.hold_session();
+        self.hold_session().await;
         let session = self.session.take().map(|session| *session);
         end(&self.state, self.socket, session, ending).await;
     }
@@ -199,6 +202,9 @@ impl Connection {
             // While something waits to be written, nothing is added to it: a slow reader costs one batch, and what it
             // misses waits in the log.
             let may_ask = self.is_asking && !tasks.writing && self.ask_session_at.is_none();
+            if may_ask && let Some(session) = self.session.take() {
+                self.asking = Some(Asking::begin(session));
+            }
             tokio::select! {
                 () = &mut revoked => return Ending::Close(CloseCode::Revoked, "signed out"),
                 () = &mut draining => return Box::pin(self.last_words()).await,
@@ -217,8 +223,10 @@ impl Connection {
                     }
                 }
                 answers = self.marks.answers() => self.tell_all(answers),
-                frames = ask(&mut self.session), if may_ask => {
-                    if let Some(ending) = self.on_frames(frames) {
+                (session, frames) = told_by(&mut self.asking) => {
+                    self.asking = None;
+                    self.session = Some(session);
+                    if let Some(ending) = frames.and_then(|frames| self.on_frames(frames)) {
                         return ending;
                     }
                 }
@@ -237,12 +245,20 @@ impl Connection {
         let is_due = tasks.due.is_some_and(|due| due <= Instant::now());
         if tasks.asks || is_due {
             self.is_asking = true;
-            self.hold_session();
+            if self.session.is_none() && self.asking.is_none() {
+                self.session = self.socket.take_session();
+            }
         }
         tasks
     }
 
-    fn hold_session(&mut self) {
+    async fn hold_session(&mut self) {
+        if let Some(asking) = self.asking.take() {
+            let (session, frames) = asking.stop().await;
+            self.session = Some(session);
+            // If that was the end, the next question says so again.
+            let _again = frames.and_then(|frames| self.on_frames(frames));
+        }
         if self.session.is_none() {
             self.session = self.socket.take_session();
         }
