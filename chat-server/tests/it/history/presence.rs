@@ -98,12 +98,13 @@ impl World {
         concerns: impl Fn((Who, UserId)) -> bool,
         verdict: &mut Verdict,
     ) {
-        for ((who, of), (status, told)) in &self.seen {
+        let concerned = self.seen.iter().filter(|(pair, _)| concerns(**pair));
+        for ((who, of), (status, told)) in concerned {
             let (Some(looking), Some(truth)) = (self.looking.get(who), self.truth.get(of)) else {
                 continue;
             };
             let is_seen = *status != Status::Offline;
-            if !concerns((*who, *of)) || is_seen == truth.is_there {
+            if is_seen == truth.is_there {
                 continue;
             }
             let since = truth.since.max(*looking).max(*told);
