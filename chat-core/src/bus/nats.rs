@@ -15,7 +15,10 @@ use std::{
     time::Duration,
 };
 
-use async_nats::{Client, ConnectOptions, Event, Message, ServerAddr, Subscriber};
+use async_nats::{
+    Client, ClientError, ConnectErrorKind, ConnectOptions, Event, Message, ServerAddr, ServerError,
+    Subscriber,
+};
 use futures_util::{
     StreamExt as _,
     stream::{SelectAll, TakeUntil},
@@ -124,6 +127,8 @@ struct Shared {
     suspect: AtomicBool,
     called: Notify,
     connected: AtomicBool,
+    /// The servers do not let this node in, which was said.
+    refused: AtomicBool,
     /// What was taken and is not with NATS yet.
     waiting: AtomicU64,
     published: AtomicU64,
@@ -275,6 +280,7 @@ impl Shared {
         match event {
             Event::Connected => {
                 self.connected.store(true, Ordering::Relaxed);
+                self.refused.store(false, Ordering::Relaxed);
                 tracing::info!("NATS is connected");
             }
             Event::Disconnected | Event::Closed => {
@@ -284,6 +290,16 @@ impl Shared {
             Event::SlowConsumer(_) => {
                 tracing::warn!("NATS had more for this node than it could take: some was dropped");
             }
+            other if is_refusal(other) => {
+                // It is tried again and again, since whoever looks after NATS may let this node in yet.
+                if !self.refused.swap(true, Ordering::Relaxed) {
+                    tracing::error!(
+                        event = %other,
+                        "NATS does not let this node in: its credentials, or its user and password, are not accepted"
+                    );
+                }
+                return;
+            }
             other => {
                 tracing::warn!(event = %other, "NATS says something");
                 return;
@@ -291,6 +307,20 @@ impl Shared {
         }
         self.suspect.store(true, Ordering::Release);
         self.called.notify_one();
+    }
+}
+
+/// Whether a server does not want this client, or no longer.
+fn is_refusal(event: &Event) -> bool {
+    let attempt = |kind: ConnectErrorKind| kind.to_string();
+    match event {
+        Event::ServerError(ServerError::AuthorizationViolation) => true,
+        // The library tells why it could not connect in words only.
+        Event::ClientError(ClientError::Other(why)) => {
+            *why == attempt(ConnectErrorKind::AuthorizationViolation)
+                || *why == attempt(ConnectErrorKind::Authentication)
+        }
+        _ => false,
     }
 }
 

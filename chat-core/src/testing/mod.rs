@@ -7,6 +7,6 @@ mod port;
 mod postgres;
 
 #[cfg(feature = "nats")]
-pub use nats::{NatsLaunchError, PrivateNats};
+pub use nats::{NatsLaunchError, NatsOperator, PrivateNats};
 #[cfg(feature = "postgres")]
 pub use postgres::{LaunchError, PrivatePostgres};

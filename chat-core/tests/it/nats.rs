@@ -1,6 +1,6 @@
 //! Several nodes on one store and real NATS servers: who hears what, and what happens when NATS fails.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use chat_core::{
     Chat, Session, Stats,
@@ -11,7 +11,7 @@ use chat_core::{
     model::{ConversationId, NodeId, Profile, Status, StoreEpoch, UserId},
     protocol::{ServerFrame, Signal},
     store::{MemoryStore, MessageLog},
-    testing::PrivateNats,
+    testing::{NatsOperator, PrivateNats},
 };
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use tokio::time::{sleep, timeout};
@@ -416,6 +416,66 @@ async fn nats_is_spoken_to_through_tls_and_with_a_password() {
     ] {
         sleep(Duration::from_millis(300)).await;
         assert!(!wrong.stats().connected);
+    }
+}
+
+/// A bus that comes with what is in this file.
+async fn with_credentials(nats: &PrivateNats, file: &Path) -> Result<NatsBus, NatsError> {
+    let mut options = NatsOptions::default();
+    options.credentials = Some(file.to_owned());
+    NatsBus::connect(&nats.url(), options).await
+}
+
+#[tokio::test]
+async fn nodes_with_credentials_that_the_operator_vouches_for_hear_each_other() {
+    let operator = NatsOperator::new();
+    let nats = PrivateNats::start_for(&operator).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    let mut nodes = Vec::new();
+    for name in ["here.creds", "there.creds"] {
+        let file = directory.path().join(name);
+        std::fs::write(&file, operator.credentials().unwrap()).unwrap();
+        let bus = with_credentials(&nats, &file).await.unwrap();
+        let builder = Chat::builder().store(store.clone()).bus(bus);
+        nodes.push(builder.start().await.unwrap());
+    }
+    let [here, there] = &nodes[..] else {
+        unreachable!("there are two")
+    };
+    for node in &nodes {
+        eventually(node, |it| it.nodes == 1 && !it.in_doubt).await;
+    }
+    let (ana, ben) = (UserId::new(), UserId::new());
+    let (lunch, mut bens) = lunch_of([ana, ben], here, there).await;
+    say(here, ana, lunch, "with papers").await;
+    let heard = entries_to(&mut bens, lunch, 3).await;
+    assert_eq!(crate::support::body(&heard[0]), Some("with papers"));
+    eventually(there, |it| it.entries_heard > 0).await;
+}
+
+#[tokio::test]
+async fn credentials_of_somebody_else_let_nobody_in_and_a_file_without_any_is_refused() {
+    let nats = PrivateNats::start_for(&NatsOperator::new()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("node.creds");
+    let others = NatsOperator::new().credentials().unwrap();
+    std::fs::write(&file, &others).unwrap();
+    let stranger = with_credentials(&nats, &file).await.unwrap();
+    let nobody = bus(&[&nats]).await;
+    sleep(Duration::from_millis(500)).await;
+    assert!(!stranger.stats().connected && !nobody.stats().connected);
+
+    let (jwt, _) = others.split_once("-----BEGIN USER NKEY SEED").unwrap();
+    for wrong in ["", "secret", jwt, &others.replace("\nSU", "\nXX")] {
+        std::fs::write(&file, wrong).unwrap();
+        let refused = with_credentials(&nats, &file).await.unwrap_err();
+        let line = refused.to_string();
+        assert!(matches!(refused, NatsError::File { .. }), "{line}");
+        assert!(
+            line.contains("node.creds: ") && !line.contains('\n'),
+            "{line}"
+        );
     }
 }
 

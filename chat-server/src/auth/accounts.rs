@@ -8,6 +8,7 @@ use chat_core::{
     protocol::rest::SignIn,
     store::StoreError,
 };
+use sqlx::migrate::MigrateError;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -103,12 +104,25 @@ impl From<Invalid> for AccountError {
 /// Why the accounts could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingUp {
+    #[error(
+        "the accounts have schema {0}, which this version does not know: use the newer version"
+    )]
+    NewerSchema(i64),
     #[error("the tables of the accounts cannot be brought up to date: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(#[source] MigrateError),
     #[error("the accounts cannot be read: {0}")]
     Read(#[from] sqlx::Error),
     #[error(transparent)]
     Hash(#[from] PasswordError),
+}
+
+impl From<MigrateError> for SettingUp {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::VersionMissing(found) => Self::NewerSchema(found),
+            error => Self::Migrate(error),
+        }
+    }
 }
 
 impl Accounts {

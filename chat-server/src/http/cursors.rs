@@ -40,7 +40,7 @@ pub(super) async fn mark_read(
 }
 
 /// Forward, or with `unread` back; where it is then.
-pub(crate) async fn move_read_cursor(
+async fn move_read_cursor(
     chat: &Chat,
     reader: UserId,
     conversation: ConversationId,

@@ -182,12 +182,19 @@ pub(crate) async fn envelope(
     response
 }
 
-/// Writes the problem into the answer that stands for it, whose other headers stay.
-fn render(mut problem: Problem, request_id: &str, answer: &Response) -> Response {
-    problem.request_id = Some(request_id.to_owned());
+/// Says after how long to try again, where that may help. Clients that are not told wait for longer each time, and after a
+/// long outage would be the last to notice that it is over.
+pub(crate) fn with_a_wait(mut problem: Problem) -> Problem {
     if matches!(problem.status, 429 | 503) && problem.retry_after_ms.is_none() {
         problem.retry_after_ms = Some(1_000);
     }
+    problem
+}
+
+/// Writes the problem into the answer that stands for it, whose other headers stay.
+fn render(mut problem: Problem, request_id: &str, answer: &Response) -> Response {
+    problem.request_id = Some(request_id.to_owned());
+    problem = with_a_wait(problem);
     let retry_after = problem.retry_after_ms.map(|ms| ms.div_ceil(1_000).max(1));
     let unread_body = matches!(problem.code, ErrorCode::TooLarge | ErrorCode::Timeout);
     let unauthorized = problem.status == 401;

@@ -7,12 +7,7 @@ use chat_core::{
 };
 use tokio::time::{Instant, timeout_at};
 
-use super::{
-    ending::Ending,
-    lane::{Reference, answer},
-    reader::Happened,
-    socket::Socket,
-};
+use super::{answers::answer, ending::Ending, reader::Happened, socket::Socket};
 use crate::{
     auth::{AuthError, Identity},
     http::error::auth_problem,
@@ -25,7 +20,7 @@ pub(super) async fn first_frame(
     state: &Shared,
     socket: &mut Socket,
     limits: &SocketLimits,
-) -> Result<(Identity, OpenSocket, Reference), Ending> {
+) -> Result<(Identity, OpenSocket, Option<String>), Ending> {
     let deadline = Instant::now() + state.authentication_timeout;
     loop {
         let happened = tokio::select! {
@@ -52,7 +47,7 @@ async fn authenticate(
     state: &Shared,
     socket: &mut Socket,
     text: &str,
-) -> Result<(Identity, OpenSocket, Reference), Ending> {
+) -> Result<(Identity, OpenSocket, Option<String>), Ending> {
     let (reference, refused) = match ClientFrame::decode(text) {
         Ok(ClientFrame {
             reference,

@@ -1,9 +1,11 @@
-//! The commands of one socket: carried out strictly one after the other, while reading and pushing go on.
+//! The commands of one socket: carried out strictly one after the other, while reading and pushing go on. Cursors that move
+//! forward pass them by.
 
 use std::{collections::VecDeque, future::Future, pin::Pin};
 
-use chat_core::protocol::{Ack, ClientFrame, Problem, Signal};
+use chat_core::protocol::{ClientCommand, Problem};
 
+use super::answers::{Answer, Reference};
 use crate::auth::{AuthError, Identity};
 
 /// With this many commands waiting, no more are read.
@@ -13,21 +15,33 @@ const MOST_WAITING: usize = 32;
 #[derive(Debug)]
 pub(super) enum Turn {
     /// To be carried out.
-    Command(ClientFrame),
+    Command(Reference, ClientCommand),
     /// To be answered with an error.
     Refused(Reference, Box<Problem>),
 }
-
-/// The `ref` of a command.
-pub(super) type Reference = Option<String>;
 
 /// What came of a command that took its time.
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// This is the answer.
-    Answer(Signal),
+    Answer(Answer),
     /// The token of an `authenticate` was checked.
     Checked(Reference, Result<Identity, AuthError>),
+}
+
+impl Turn {
+    /// A cursor that is set back keeps its place among those that move forward, and among messages, which move it too.
+    fn sets_back(&self) -> bool {
+        matches!(
+            self,
+            Self::Command(_, ClientCommand::MarkRead { unread: true, .. })
+        )
+    }
+
+    /// Only a message need not wait for the cursors that are to be moved before it: sending moves one of them further.
+    fn may_pass_marks(&self) -> bool {
+        matches!(self, Self::Command(_, ClientCommand::SendMessage { .. }))
+    }
 }
 
 type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
@@ -37,6 +51,8 @@ type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 pub(super) struct Lane {
     waiting: VecDeque<Turn>,
     running: Option<Running>,
+    /// What is under way sets a cursor back.
+    sets_back: bool,
 }
 
 impl Lane {
@@ -48,11 +64,19 @@ impl Lane {
         self.waiting.push_back(turn);
     }
 
-    /// The next one, if none is under way.
-    pub(super) fn next(&mut self) -> Option<Turn> {
-        if self.running.is_some() {
+    /// Whether marks that come now must not pass.
+    pub(super) fn sets_back(&self) -> bool {
+        (self.running.is_some() && self.sets_back) || self.waiting.iter().any(Turn::sets_back)
+    }
+
+    /// The next one, if none is under way; with marks before it that are not done, only one that may pass them.
+    pub(super) fn next(&mut self, all_marked: bool) -> Option<Turn> {
+        let first = self.waiting.front()?;
+        if self.running.is_some() || !(all_marked || first.may_pass_marks()) {
             return None;
         }
+        let sets_back = first.sets_back();
+        self.sets_back = sets_back;
         let next = self.waiting.pop_front();
         if self.waiting.is_empty() {
             // An idle socket keeps no memory for commands.
@@ -77,16 +101,5 @@ impl Lane {
 
     pub(super) fn is_running(&self) -> bool {
         self.running.is_some()
-    }
-}
-
-/// The answer to a command: what it brought about, or why it did not.
-pub(super) fn answer(reference: Reference, result: Result<Ack, Problem>) -> Signal {
-    match result {
-        Ok(ack) => Signal::Ack { reference, ack },
-        Err(problem) => Signal::Error {
-            reference,
-            problem: Box::new(problem),
-        },
     }
 }

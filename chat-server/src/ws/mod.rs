@@ -1,5 +1,7 @@
 //! `/ws`: from a GET request to a WebSocket.
 
+mod answers;
+mod asking;
 mod boundary;
 mod connection;
 #[cfg(feature = "autobahn")]
@@ -8,6 +10,7 @@ mod ending;
 mod greeting;
 mod lane;
 mod line;
+mod marks;
 mod outbox;
 mod reader;
 mod socket;

@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "nobody else can reach into a test")]
 
 mod auth;
+mod busy;
 mod chatting;
 mod client;
 mod contract;
@@ -15,9 +16,11 @@ mod errors;
 mod history;
 mod hostile;
 mod limits;
+mod marks;
 mod matrix;
 mod metrics;
 mod mount;
+mod nats;
 mod openapi;
 mod postgres;
 mod process;
@@ -26,5 +29,6 @@ mod slow;
 mod socket_examples;
 mod support;
 mod tls;
+mod upgrades;
 mod users;
 mod ws;

@@ -23,6 +23,14 @@ pub fn command() -> Command {
     quiet(Command::new(env!("CARGO_BIN_EXE_chat-server")))
 }
 
+/// The program in a network of this name.
+pub fn command_in(network: &str) -> Command {
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--net=/run/netns/{network}"));
+    command.arg(env!("CARGO_BIN_EXE_chat-server"));
+    quiet(command)
+}
+
 /// The program, with as many descriptors as this and no more.
 pub fn command_with_descriptors(most: u32) -> Command {
     let mut command = Command::new("sh");

@@ -191,6 +191,7 @@ pub(super) async fn database(
             let suspicion = clear.clone();
             Box::pin(async move { Ok(suspicion.clear(connection, metadata).await) })
         })
+        .after_connect(|connection, _| Box::pin(refuse_standby(connection)))
         .connect_lazy_with(target);
     Ok(Connections::of_own(pool, transactions, suspicion))
 }
@@ -206,6 +207,19 @@ pub(super) async fn pool(
     let transactions = prepare(&mut connection, &target, allow_unsafe_durability).await?;
     drop(connection);
     Ok(Connections::of_others(pool, transactions))
+}
+
+/// Whatever the address leads to while the primary is replaced: what a standby has may be old, and whoever read it would
+/// take it for all there is. The pool tries again, for as long as it may take to get a connection.
+async fn refuse_standby(connection: &mut PgConnection) -> sqlx::Result<()> {
+    let in_recovery: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()")
+        .fetch_one(connection)
+        .await?;
+    if in_recovery {
+        let why = "the server is a standby: the primary is waited for";
+        return Err(sqlx::Error::Protocol(why.to_owned()));
+    }
+    Ok(())
 }
 
 fn with_session(target: PgConnectOptions) -> PgConnectOptions {

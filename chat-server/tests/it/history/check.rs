@@ -5,7 +5,7 @@ use std::{
     fmt,
 };
 
-use chat_core::model::{ClientId, ConversationId, Seq, Status, UserId};
+use chat_core::model::{ClientId, ConversationId, Seq, Status, Unread, UserId};
 
 use super::{
     record::{Act, Lane, Line, Outcome, Said, Seen, What, Who},
@@ -135,6 +135,7 @@ pub fn check(lines: &[Line], end: &End) -> Verdict {
     let stays: BTreeMap<_, _> = stays.collect();
     check_streams(lines, end, &stays, &mut verdict);
     super::sight::check(lines, end, &stays, &mut verdict);
+    super::presence::check(lines, &mut verdict);
     check_edits(lines, end, &mut verdict);
     for view in &end.views {
         check_view(view, end, &mut verdict);
@@ -545,10 +546,11 @@ pub fn check_view(view: &View, end: &End, verdict: &mut Verdict) {
     }
 }
 
-/// What is unread, from its definition.
+/// What is unread, from its definition; nobody counts for ever.
 pub fn unread(log: &Log, user: UserId, place: Place) -> u64 {
     let after = log.entries.iter().filter(|it| it.seen.seq > place.read_seq);
     let visible = after.filter(|it| it.seen.seq >= place.history_from && !it.deleted);
     let said = visible.filter_map(|it| it.seen.said.as_ref());
-    said.filter(|said| said.sender != user).count() as u64
+    let others = said.filter(|said| said.sender != user).count() as u64;
+    others.min(Unread::CAP)
 }

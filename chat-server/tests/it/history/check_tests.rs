@@ -438,6 +438,19 @@ fn somebody_who_was_removed_and_still_is_told_things() {
 }
 
 #[test]
+fn a_device_that_was_signed_out_and_still_is_told_things() {
+    let mut scene = Scene::new();
+    let device = scene.ben.device;
+    scene.note(scene.ben, What::SignOut { device });
+    scene.says("a moment later");
+    let out = scene.lines[scene.lines.len() - 4].at_us;
+    scene.lines.last_mut().unwrap().at_us = out + 1_900_000;
+    assert_eq!(scene.broken(), BTreeSet::new());
+    scene.lines.last_mut().unwrap().at_us = out + 2_100_000;
+    assert_eq!(scene.broken(), BTreeSet::from([Promise::Sight]));
+}
+
+#[test]
 fn somebody_who_is_told_what_happened_before_they_came() {
     let mut scene = Scene::new();
     let log = scene.log();

@@ -3,7 +3,8 @@
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader},
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    mem,
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
     process::Stdio,
     sync::Arc,
@@ -18,10 +19,16 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::proxy::{Line, Proxy};
-use crate::process::{Process, command};
+use super::{
+    namespace::Namespace,
+    proxy::{Line, Proxy},
+};
+use crate::process::{Process, command, command_in};
 
 pub const NODES: usize = 3;
+
+/// The first one that is made.
+const DATABASE: &str = "test_0";
 
 /// Until a server has started, whatever else is broken meanwhile.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -29,9 +36,10 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const DRAIN: Duration = Duration::from_secs(30);
 
 pub struct Cluster {
-    pub postgres: PrivatePostgres,
-    /// Where the database is, not by way of a line that may fail.
-    pub database: String,
+    /// The one that takes writes.
+    postgres: Mutex<Arc<PrivatePostgres>>,
+    /// Those that did, as long as they may still answer somebody.
+    retired: Mutex<Vec<Arc<PrivatePostgres>>>,
     pub nats: Vec<PrivateNats>,
     pub nodes: Vec<Node>,
     bugs: &'static [&'static str],
@@ -48,7 +56,11 @@ pub struct Node {
     database: String,
     bus: String,
     process: Mutex<Option<Process>>,
-    _proxies: [Proxy; 2],
+    /// The address of the database, wherever that is.
+    leads_to_postgres: Proxy,
+    _leads_to_nats: Proxy,
+    /// Its own network, if it has one.
+    pub network: Option<Namespace>,
 }
 
 impl Node {
@@ -89,6 +101,11 @@ impl Node {
         }
     }
 
+    /// Its number, while it runs.
+    pub fn process(&self) -> Option<u32> {
+        Some(self.process.lock().as_ref()?.child.id())
+    }
+
     /// What the process holds: resident memory in KiB, and descriptors.
     pub fn usage(&self) -> Option<(u64, usize)> {
         let process = self.process.lock();
@@ -113,13 +130,15 @@ impl Cluster {
         .await
         .unwrap();
         let database = postgres.database().await.unwrap();
+        assert_eq!(database, postgres.url(DATABASE));
         let mut nodes = Vec::new();
-        for bus in &nats {
-            nodes.push(node(&postgres, &database, bus).await);
+        for (number, bus) in nats.iter().enumerate() {
+            let network = Namespace::wanted(number);
+            nodes.push(node(&postgres, &database, bus, network).await);
         }
         let cluster = Arc::new(Self {
-            postgres,
-            database,
+            postgres: Mutex::new(Arc::new(postgres)),
+            retired: Mutex::default(),
             nats,
             nodes,
             bugs,
@@ -130,6 +149,34 @@ impl Cluster {
             cluster.start_node(node).await;
         }
         cluster
+    }
+
+    /// The database server of the moment.
+    pub fn postgres(&self) -> Arc<PrivatePostgres> {
+        Arc::clone(&self.postgres.lock())
+    }
+
+    /// Where the database is, not by way of a line that may fail.
+    pub fn database(&self) -> String {
+        self.postgres().url(DATABASE)
+    }
+
+    /// Makes this server the one that all nodes are led to. Connections that there are to the other one stay, as long as that
+    /// does.
+    pub fn lead_to(&self, postgres: PrivatePostgres) {
+        for node in &self.nodes {
+            let route = vec![(at(postgres.port()), Arc::clone(&node.to_postgres))];
+            node.leads_to_postgres.point_at(route);
+        }
+        let before = mem::replace(&mut *self.postgres.lock(), Arc::new(postgres));
+        self.retired.lock().push(before);
+    }
+
+    /// Ends the servers that are not led to any more.
+    pub fn end_retired(&self) {
+        for server in self.retired.lock().drain(..) {
+            server.kill().unwrap();
+        }
     }
 
     /// Starts a server that does not run, again and again until it does: what it needs may not be there yet.
@@ -155,7 +202,8 @@ impl Cluster {
         let mut log = File::options();
         let log = log.create(true).append(true);
         let log = log.open(self.logs.join(format!("node{number}.log")));
-        let mut command = command();
+        let network = node.network.as_ref();
+        let mut command = network.map_or_else(command, |it| command_in(&it.name));
         if !self.bugs.is_empty() {
             command.env("CHAT_BUILT_IN_BUG", self.bugs.join(","));
         }
@@ -209,22 +257,37 @@ fn nats_servers() -> Vec<PrivateNats> {
     ports.iter().map(start).collect()
 }
 
-async fn node(postgres: &PrivatePostgres, database: &str, nats: &PrivateNats) -> Node {
+async fn node(
+    postgres: &PrivatePostgres,
+    database: &str,
+    nats: &PrivateNats,
+    network: Option<Namespace>,
+) -> Node {
     let (to_postgres, to_nats) = (Line::new(), Line::new());
-    let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let first = Proxy::start(vec![(at(postgres.port()), Arc::clone(&to_postgres))]).await;
-    let second = Proxy::start(vec![(at(nats.port()), Arc::clone(&to_nats))]).await;
-    let own = format!(":{}/", postgres.port());
+    let here = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let (world, inside) = match &network {
+        Some(network) => (network.world, network.inside),
+        None => (here, here),
+    };
+    let first = Proxy::start_at(world, vec![(at(postgres.port()), Arc::clone(&to_postgres))]).await;
+    let second = Proxy::start_at(world, vec![(at(nats.port()), Arc::clone(&to_nats))]).await;
+    let own = format!("@{here}:{}/", postgres.port());
     Node {
-        address: at(free_port()),
+        address: SocketAddr::from((inside, free_port())),
         front: Line::new(),
-        database: database.replace(&own, &format!(":{}/", first.address.port())),
+        database: database.replace(&own, &format!("@{}/", first.address)),
         bus: format!("nats://{}", second.address),
         to_postgres,
         to_nats,
         process: Mutex::new(None),
-        _proxies: [first, second],
+        leads_to_postgres: first,
+        _leads_to_nats: second,
+        network,
     }
+}
+
+fn at(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
 /// A port that is free is not reserved, but it will hardly be taken at once.

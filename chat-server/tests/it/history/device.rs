@@ -21,7 +21,9 @@ use super::{
 /// Longer than this nobody looks at a screen that says "waiting": they ask it to try again.
 const PATIENCE_OF_PEOPLE: Duration = Duration::from_secs(2);
 /// What is repeated until there is an answer is given up after this.
-const GIVE_UP: Duration = Duration::from_mins(1);
+pub const GIVE_UP: Duration = Duration::from_mins(1);
+/// Why a device is not online that was closed.
+pub const GOODBYE: &str = "goodbye";
 const OWN_MESSAGES: usize = 20;
 
 #[derive(Debug)]
@@ -313,5 +315,9 @@ impl Device {
     pub async fn close(&self) {
         self.live.clone().close().await;
         self.app.lock().online = false;
+        self.note(What::Link {
+            online: false,
+            detail: GOODBYE.to_owned(),
+        });
     }
 }

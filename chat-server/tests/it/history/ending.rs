@@ -82,7 +82,7 @@ fn stored(row: &PgRow) -> (ConversationId, Stored) {
 /// All logs, as the database has them.
 pub async fn logs(town: &Town) -> BTreeMap<ConversationId, Log> {
     let pool = PgPoolOptions::new().max_connections(1);
-    let pool: PgPool = pool.connect(&town.cluster.database).await.unwrap();
+    let pool: PgPool = pool.connect(&town.cluster.database()).await.unwrap();
     let mut read = pool.begin().await.unwrap();
     // All at the same moment.
     let snapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ";

@@ -6,10 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    ending::NEWCOMERS,
-    record::{Lane, Line, Outcome, What, Who},
-};
+use super::record::{Lane, Line, Outcome, What, Who};
 
 #[derive(Debug, Default)]
 pub struct Figures {
@@ -38,6 +35,7 @@ impl Figures {
         let mut acknowledged_at = BTreeMap::new();
         let mut ended = BTreeSet::new();
         let mut offline_since: BTreeMap<Who, Duration> = BTreeMap::new();
+        let mut opened_at = BTreeMap::new();
         for line in lines {
             match &line.what {
                 What::Send { client_id, .. } => {
@@ -59,14 +57,19 @@ impl Figures {
                     outcome: Outcome::Info(_),
                     ..
                 } => figures.other_acts_unknown += 1,
-                What::Told { entry, .. } => {
+                What::Open { conversation, .. } => {
+                    opened_at.insert((line.who, *conversation), line.at());
+                }
+                What::Told {
+                    entry,
+                    conversation,
+                } => {
                     figures.deliveries += 1;
-                    // Whoever comes anew is told what is old.
-                    if line.who.is_none_or(|who| who.device >= NEWCOMERS) {
-                        continue;
-                    }
                     let said = entry.said.as_ref();
                     let told = said.and_then(|said| acknowledged_at.get(&said.client_id));
+                    // Whoever comes anew, or was invited again, is told what is old.
+                    let since = opened_at.get(&(line.who, *conversation));
+                    let told = told.filter(|told| since.is_some_and(|since| since <= *told));
                     figures
                         .told
                         .extend(told.map(|since| line.at().saturating_sub(*since)));
@@ -81,6 +84,16 @@ impl Figures {
         }
         figures.unknown = figures.sends - ended.len();
         figures
+    }
+
+    /// After how long so many of a hundred were acknowledged.
+    pub fn acknowledged_after(&self, of_hundred: usize) -> Duration {
+        quantile(&mut self.acks.clone(), of_hundred)
+    }
+
+    /// And how long after that they were told.
+    pub fn told_after(&self, of_hundred: usize) -> Duration {
+        quantile(&mut self.told.clone(), of_hundred)
     }
 
     fn link(
@@ -139,12 +152,14 @@ impl fmt::Display for Figures {
 }
 
 fn spread(times: &mut [Duration]) -> String {
+    let [half, most, all] = [50, 99, 100].map(|it| quantile(times, it).as_millis());
+    format!("p50 {half} ms, p99 {most} ms, most {all} ms")
+}
+
+fn quantile(times: &mut [Duration], of_hundred: usize) -> Duration {
     times.sort_unstable();
-    let at = |of_hundred: usize| {
-        let at = (times.len() * of_hundred / 100).min(times.len().saturating_sub(1));
-        times.get(at).copied().unwrap_or_default().as_millis()
-    };
-    format!("p50 {} ms, p99 {} ms, most {} ms", at(50), at(99), at(100))
+    let at = (times.len() * of_hundred / 100).min(times.len().saturating_sub(1));
+    times.get(at).copied().unwrap_or_default()
 }
 
 /// Sends by way of a lane that nobody knows the end of are worth a look.

@@ -4,18 +4,23 @@
 mod bare;
 #[cfg(feature = "bugs")]
 mod bugs;
+mod calm;
 mod check;
 mod check_tests;
 mod cluster;
 mod device;
 mod ending;
+mod failover;
 mod figures;
+mod namespace;
 mod nemesis;
 mod people;
-mod proxy;
+mod presence;
+pub mod proxy;
 mod record;
 mod sight;
 mod stays;
+mod visitor;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -41,7 +46,7 @@ use device::Device;
 use figures::Figures;
 use nemesis::Fault;
 use people::{Size, Town};
-use record::Record;
+use record::{Record, What};
 
 use crate::support::PATIENCE;
 
@@ -53,6 +58,7 @@ const SMALL: Size = Size {
     second_devices: 2,
     bare_devices: 3,
     groups: 4,
+    visitors: 1,
     pace: 300,
 };
 const LARGE: Size = Size {
@@ -60,16 +66,38 @@ const LARGE: Size = Size {
     second_devices: 4,
     bare_devices: 4,
     groups: 5,
+    visitors: 2,
     pace: 600,
 };
+
+impl Size {
+    /// With so many devices, who together do no more than the others.
+    fn of(devices: usize) -> Self {
+        let bare_devices = devices / 6;
+        let second_devices = devices / 6;
+        let users = devices - bare_devices - second_devices;
+        Self {
+            users,
+            second_devices,
+            bare_devices,
+            groups: 5 + devices / 25,
+            visitors: 2,
+            pace: LARGE.pace * users / LARGE.users,
+        }
+    }
+}
 
 /// Whoever acts is through with it by then.
 const LAST_ACTS: Duration = Duration::from_secs(70);
 /// All that was promised to come true within seconds has, or will not.
 const QUIET: Duration = Duration::from_secs(15);
+/// All that is so, everybody sees by then when nothing was broken; it is measured from when the last one is answered.
+const CONVERGED: Duration = Duration::from_secs(2);
 /// Whoever restarts one node after the other waits until the last one's clients are back: they come over two seconds and a
 /// half, and who then meets the next drain waits twice.
 const BETWEEN_RESTARTS: Duration = Duration::from_secs(3);
+/// The same after all was broken, of which two seconds are promised; a machine that is busy needs some more.
+const HEALED: Duration = Duration::from_secs(5);
 /// When a node dies, its users are offline everywhere within this time.
 const DEATH: Duration = Duration::from_secs(30);
 
@@ -196,6 +224,12 @@ impl Run {
         for device in &town.users[users - 2].devices {
             device.proxy.sever();
         }
+        let death = |begins| What::Fault {
+            number: u64::MAX,
+            what: "a node dies".to_owned(),
+            begins,
+        };
+        town.record.note(None, death(true));
         town.cluster.nodes[NODES - 1].kill();
         there.remove(&town.users[users - 1].id);
         there.remove(&town.users[users - 2].id);
@@ -206,6 +240,7 @@ impl Run {
         );
         self.verdict.0.extend(rest.verdict.0);
         town.cluster.start_node(NODES - 1).await;
+        town.record.note(None, death(false));
         (rest.end, there)
     }
 
@@ -264,8 +299,8 @@ impl Run {
     async fn forget_that_sends_are_unique(&self) {
         use sqlx::Connection;
 
-        let database = &self.town.cluster.database;
-        let mut connection = sqlx::PgConnection::connect(database).await.unwrap();
+        let database = self.town.cluster.database();
+        let mut connection = sqlx::PgConnection::connect(&database).await.unwrap();
         for statement in [
             "DROP INDEX chat_entries_by_client_id",
             "CREATE INDEX ON chat_entries (conversation_id, author_id, client_id)",
@@ -303,13 +338,15 @@ impl Run {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_violated_whatever_fails() {
     let _alone = ALONE.lock().await;
-    let mut run = Run::begin("whatever_fails", LARGE, &[]).await;
+    let devices = variable("CHAT_HISTORY_DEVICES");
+    let size = devices.map_or(LARGE, |it| Size::of(usize::try_from(it).unwrap()));
+    let mut run = Run::begin("whatever_fails", size, &[]).await;
     let seconds = variable("CHAT_HISTORY_SECONDS").unwrap_or(60);
     let (cluster, record) = (&run.town.cluster, &run.town.record);
     let dice = run.dice.fork();
     let lasts = Duration::from_secs(seconds);
     let faults = nemesis::rage(cluster, record, dice, lasts).await;
-    let (_, everybody) = run.rest(QUIET).await;
+    let (_, everybody) = run.rest(HEALED).await;
     let (end, there) = run.departures(everybody, DEATH).await;
     let figures = run.judge(end, &there).await;
     run.check_usage();
@@ -373,6 +410,7 @@ async fn without_nats_nodes_hear_of_each_other_through_the_database() {
         second_devices: 0,
         bare_devices: 0,
         groups: 1,
+        visitors: 0,
         pace: 1,
     };
     let mut run = Run::found("without_nats", size, &[]).await;

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chat_core::testing::PrivatePostgres;
 use tokio::{
     task::{JoinSet, spawn_blocking},
     time::{Instant, sleep},
@@ -10,6 +11,7 @@ use tokio::{
 use super::{
     Dice,
     cluster::{Cluster, NODES},
+    namespace::Namespace,
     proxy::{Line, Weather},
     record::{Record, What},
 };
@@ -22,6 +24,14 @@ pub enum Edge {
     Nats,
 }
 
+/// How a server is lost for good.
+#[derive(Clone, Copy, Debug)]
+pub enum Loss {
+    Killed,
+    /// Connections to it stay open, and nothing comes through.
+    Frozen,
+}
+
 /// One thing that goes wrong.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
@@ -31,6 +41,8 @@ pub enum Fault {
     PostgresStopped,
     PostgresKilled,
     PostgresFrozen,
+    /// A standby takes its place.
+    PostgresLost(Loss),
     NatsKilled(usize),
     NatsFrozen(usize),
     AllNatsKilled,
@@ -38,12 +50,14 @@ pub enum Fault {
     Cut(Edge, usize),
     HalfClosed(Edge, usize),
     Bad(Edge, usize, Weather),
+    /// The node's cable is pulled, with all that runs over it; only nodes with a network of their own have one.
+    Unplugged(usize),
 }
 
 impl Fault {
     pub fn thrown(dice: &mut Dice) -> Self {
         let node = dice.up_to(NODES);
-        match dice.up_to(20) {
+        match dice.up_to(22) {
             0..=2 => Self::NodeKilled(node),
             3..=4 => Self::NodeFrozen(node),
             5..=6 => Self::NodeDrained(node),
@@ -56,6 +70,8 @@ impl Fault {
             13 => Self::AllNatsFrozen,
             14..=15 => Self::Cut(Edge::thrown(dice), node),
             16 => Self::HalfClosed(Edge::thrown(dice), node),
+            17 => Self::PostgresLost(Loss::Killed),
+            18 => Self::PostgresLost(Loss::Frozen),
             _ => {
                 let weather = match dice.up_to(4) {
                     0 => Weather::Slow(dice.up_to_ms(300)),
@@ -68,16 +84,29 @@ impl Fault {
         }
     }
 
+    /// The same, and now and then what only some clusters have.
+    fn thrown_at(cluster: &Cluster, dice: &mut Dice) -> Self {
+        let node = dice.up_to(NODES);
+        if cluster.nodes[node].network.is_some() && dice.up_to(3) == 0 {
+            return Self::Unplugged(node);
+        }
+        Self::thrown(dice)
+    }
+
     /// What cannot be broken twice at once is called the same.
     fn concerns(self) -> &'static str {
         match self {
             Self::NodeKilled(_) | Self::NodeFrozen(_) | Self::NodeDrained(_) => "node",
-            Self::PostgresStopped | Self::PostgresKilled | Self::PostgresFrozen => "postgres",
+            Self::PostgresStopped
+            | Self::PostgresKilled
+            | Self::PostgresFrozen
+            | Self::PostgresLost(_) => "postgres",
             Self::NatsKilled(_)
             | Self::NatsFrozen(_)
             | Self::AllNatsKilled
             | Self::AllNatsFrozen => "nats",
             Self::Cut(..) | Self::HalfClosed(..) | Self::Bad(..) => "line",
+            Self::Unplugged(_) => "cable",
         }
     }
 
@@ -99,19 +128,30 @@ impl Fault {
                 cluster.start_node(node).await;
             }
             Self::PostgresStopped => {
-                on(cluster, |it| it.postgres.stop_immediately().unwrap()).await;
+                on(cluster, |it| it.postgres().stop_immediately().unwrap()).await;
                 sleep(lasts / 2).await;
-                on(cluster, |it| it.postgres.start_again().unwrap()).await;
+                on(cluster, |it| it.postgres().start_again().unwrap()).await;
             }
             Self::PostgresKilled => {
-                on(cluster, |it| it.postgres.kill().unwrap()).await;
+                on(cluster, |it| it.postgres().kill().unwrap()).await;
                 sleep(lasts / 2).await;
-                on(cluster, |it| it.postgres.start_again().unwrap()).await;
+                on(cluster, |it| it.postgres().start_again().unwrap()).await;
             }
             Self::PostgresFrozen => {
-                on(cluster, |it| it.postgres.freeze().unwrap()).await;
+                on(cluster, |it| it.postgres().freeze().unwrap()).await;
                 sleep(lasts).await;
-                on(cluster, |it| it.postgres.thaw().unwrap()).await;
+                on(cluster, |it| it.postgres().thaw().unwrap()).await;
+            }
+            Self::PostgresLost(loss) => {
+                let standby = spawn_blocking({
+                    let postgres = cluster.postgres();
+                    move || postgres.synchronous_standby().unwrap()
+                });
+                let standby = standby.await.unwrap();
+                sleep(lasts / 2).await;
+                fail_over(cluster, loss, standby).await;
+                sleep(lasts / 2).await;
+                on(cluster, Cluster::end_retired).await;
             }
             Self::NatsKilled(_) | Self::AllNatsKilled => {
                 let which = self.nats();
@@ -146,6 +186,14 @@ impl Fault {
                         .for_each(|it| it.thaw().unwrap());
                 })
                 .await;
+            }
+            Self::Unplugged(node) => {
+                let network = move |it: &Cluster, act: fn(&Namespace)| {
+                    it.nodes[node].network.as_ref().map(act);
+                };
+                on(cluster, move |it| network(it, Namespace::pull)).await;
+                sleep(2 * lasts).await;
+                on(cluster, move |it| network(it, Namespace::plug_in)).await;
             }
             Self::Cut(edge, node) => edge.of(cluster, node).cut(),
             Self::HalfClosed(edge, node) => {
@@ -184,6 +232,20 @@ impl Edge {
     }
 }
 
+/// Loses the database server, promotes its standby, and lets the address lead there.
+pub async fn fail_over(cluster: &Arc<Cluster>, loss: Loss, standby: PrivatePostgres) {
+    on(cluster, move |it| {
+        let primary = it.postgres();
+        match loss {
+            Loss::Killed => primary.kill().unwrap(),
+            Loss::Frozen => primary.freeze().unwrap(),
+        }
+        standby.promote().unwrap();
+        it.lead_to(standby);
+    })
+    .await;
+}
+
 async fn on(cluster: &Arc<Cluster>, act: impl FnOnce(&Cluster) + Send + 'static) {
     let cluster = Arc::clone(cluster);
     spawn_blocking(move || act(&cluster)).await.unwrap();
@@ -218,8 +280,8 @@ pub async fn rage(
     let mut number = 0;
     while Instant::now() < until {
         let mut under_way = JoinSet::new();
-        let first = Fault::thrown(&mut dice);
-        let second = Fault::thrown(&mut dice);
+        let first = Fault::thrown_at(cluster, &mut dice);
+        let second = Fault::thrown_at(cluster, &mut dice);
         let both = dice.up_to(3) == 0 && first.concerns() != second.concerns();
         for fault in [Some(first), both.then_some(second)].into_iter().flatten() {
             number += 1;

@@ -17,6 +17,7 @@ use super::{
     device::Device,
     proxy::Proxy,
     record::{Act, Record},
+    visitor::Visitor,
 };
 use crate::support::PASSWORD;
 
@@ -28,6 +29,8 @@ pub struct Size {
     pub second_devices: usize,
     pub bare_devices: usize,
     pub groups: usize,
+    /// So many come and go.
+    pub visitors: usize,
     /// Milliseconds between two acts of a device, on average.
     pub pace: usize,
 }
@@ -39,6 +42,8 @@ pub struct Town {
     pub bare: Vec<Arc<Bare>>,
     pub groups: Vec<Group>,
     pub directs: Vec<(ConversationId, [usize; 2])>,
+    /// They belong to the first group.
+    pub visitors: Vec<Visitor>,
     size: Size,
 }
 
@@ -64,6 +69,7 @@ impl Town {
             bare: Vec::new(),
             groups: Vec::new(),
             directs: Vec::new(),
+            visitors: Vec::new(),
             size,
         };
         let mut clients = Vec::new();
@@ -77,6 +83,17 @@ impl Town {
                 devices: Vec::new(),
             });
             clients.push((nth, client, proxy));
+        }
+        for nth in 0..size.visitors {
+            let (desk, proxy) = town.connection(nth + 1).await;
+            let name = format!("visitor{nth}");
+            let me = desk.register(&name, PASSWORD, None).await.unwrap();
+            town.visitors.push(Visitor {
+                id: me.id,
+                name,
+                desk,
+                _proxy: proxy,
+            });
         }
         town.make_places(&clients).await;
         for nth in 0..size.second_devices {
@@ -97,7 +114,9 @@ impl Town {
             number += 1;
             town.bare.push(Bare::start(client, proxy, number, record));
         }
-        let everybody: Vec<_> = town.users.iter().map(|user| user.id).collect();
+        let everybody = town.users.iter().map(|user| user.id);
+        let everybody = everybody.chain(town.visitors.iter().map(|it| it.id));
+        let everybody: Vec<_> = everybody.collect();
         for device in town.devices() {
             device.live.watch_presence(everybody.clone());
         }
@@ -127,7 +146,10 @@ impl Town {
             } else {
                 History::Shared
             };
-            let ids = members[1..].iter().map(|it| self.users[*it].id).collect();
+            let mut ids: Vec<_> = members[1..].iter().map(|it| self.users[*it].id).collect();
+            if nth == 0 {
+                ids.extend(self.visitors.iter().map(|it| it.id));
+            }
             let title = Title::try_from(format!("Room {nth}")).unwrap();
             let mut group = NewGroup::new(title, ids);
             group.history = history;
@@ -160,6 +182,10 @@ impl Town {
             let talking = Arc::clone(&town).talk(Arc::clone(&device), dice);
             lives.spawn(until(stop.clone(), talking));
             lives.spawn(town.work(device, other_dice, stop.clone()));
+        }
+        for nth in 0..self.visitors.len() {
+            let town = Arc::clone(self);
+            lives.spawn(Visitor::come_and_go(town, nth, dice.fork(), stop.clone()));
         }
         for nth in 1..self.groups.len() {
             let town = Arc::clone(self);
@@ -271,10 +297,19 @@ impl Town {
             } else {
                 owner
             };
-            let act = Act::Remove { target };
-            let ask = |client: Client| async move { client.remove_member(place, target).await };
-            who.insist(place, act, ask).await;
+            let is_banned = who.who.user != target && dice.up_to(2) == 0;
+            if is_banned {
+                let ask = |client: Client| async move { client.ban(place, target).await };
+                who.insist(place, Act::Ban { target }, ask).await;
+            } else {
+                let ask = |client: Client| async move { client.remove_member(place, target).await };
+                who.insist(place, Act::Remove { target }, ask).await;
+            }
             sleep(dice.up_to_ms(4_000) + Duration::from_millis(500)).await;
+            if is_banned {
+                let ask = |client: Client| async move { client.lift_ban(place, target).await };
+                owner.insist(place, Act::LiftBan { target }, ask).await;
+            }
             let act = Act::Invite { target };
             let ask = |client: Client| async move { client.put_member(place, target, None).await };
             owner.insist(place, act, ask).await;

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -94,7 +94,12 @@ impl Drop for Proxy {
 
 impl Proxy {
     pub async fn start(route: Vec<Route>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), route).await
+    }
+
+    /// Takes connections at this address of this machine.
+    pub async fn start_at(address: IpAddr, route: Vec<Route>) -> Self {
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let route = Arc::new(Mutex::new(route));
         let places = Arc::clone(&route);

@@ -51,12 +51,31 @@ pub enum Lane {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "act", rename_all = "snake_case")]
 pub enum Act {
-    Invite { target: UserId },
-    Remove { target: UserId },
-    Edit { message: MessageId },
-    Delete { message: MessageId },
-    React { message: MessageId },
-    MarkRead { seq: Seq },
+    Invite {
+        target: UserId,
+    },
+    Remove {
+        target: UserId,
+    },
+    /// A removal for good, until it is lifted.
+    Ban {
+        target: UserId,
+    },
+    LiftBan {
+        target: UserId,
+    },
+    Edit {
+        message: MessageId,
+    },
+    Delete {
+        message: MessageId,
+    },
+    React {
+        message: MessageId,
+    },
+    MarkRead {
+        seq: Seq,
+    },
 }
 
 /// How it ended.
@@ -122,6 +141,10 @@ pub enum What {
     Link {
         online: bool,
         detail: String,
+    },
+    /// The server says that this device of the same user is signed out.
+    SignOut {
+        device: u32,
     },
     Presence {
         of: UserId,

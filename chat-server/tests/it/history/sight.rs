@@ -11,7 +11,9 @@ use super::{
 };
 
 /// After a removal was acknowledged, nothing more is delivered on any node after this time.
-const BOUND: Duration = Duration::from_secs(1);
+pub const BOUND: Duration = Duration::from_secs(1);
+/// So much longer it may take after a sign-out, of which nodes hear by asking the database every half second.
+const SIGN_OUT_LATER: Duration = Duration::from_secs(1);
 /// The same while something is broken: nodes may have to ask the database.
 const BOUND_IN_TROUBLE: Duration = Duration::from_secs(5);
 /// What was broken a moment ago may not have healed yet.
@@ -27,6 +29,7 @@ pub fn check(
     verdict: &mut Verdict,
 ) {
     let (asked, faults) = (asked_of(lines), faults_of(lines));
+    check_signed_out(lines, &faults, verdict);
     let mut first_told: BTreeMap<(ConversationId, Seq), Duration> = BTreeMap::new();
     for line in lines {
         if let What::Told {
@@ -98,6 +101,34 @@ pub fn check(
     }
 }
 
+/// A device that is signed out is told nothing more.
+fn check_signed_out(lines: &[Line], faults: &[(Duration, Duration)], verdict: &mut Verdict) {
+    let mut gone = BTreeMap::new();
+    for line in lines {
+        let Some(who) = line.who else { continue };
+        match &line.what {
+            What::SignOut { device } => {
+                gone.insert((who.user, *device), line.at());
+            }
+            What::Told { .. } | What::Presence { .. } => {
+                let Some(since) = gone.get(&(who.user, who.device)) else {
+                    continue;
+                };
+                let late = line.at().saturating_sub(*since);
+                if late > bound(faults, *since, line.at()) + SIGN_OUT_LATER {
+                    let what = &line.what;
+                    broken!(
+                        verdict,
+                        Sight,
+                        "{who:?} was signed out, and is told {what:?} {late:?} later"
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 /// The last time that this was asked for before something was seen of it.
 fn latest(
     asked: &Asked,
@@ -120,7 +151,7 @@ fn asked_of(lines: &[Line]) -> Asked {
             } => {
                 let what = match act {
                     Act::Invite { target } => (*conversation, *target, true),
-                    Act::Remove { target } => (*conversation, *target, false),
+                    Act::Remove { target } | Act::Ban { target } => (*conversation, *target, false),
                     _ => continue,
                 };
                 let times = asked.entry(what).or_default();
@@ -142,7 +173,7 @@ fn asked_of(lines: &[Line]) -> Asked {
 }
 
 /// From when to when something was broken.
-fn faults_of(lines: &[Line]) -> Vec<(Duration, Duration)> {
+pub fn faults_of(lines: &[Line]) -> Vec<(Duration, Duration)> {
     let mut faults = BTreeMap::new();
     for line in lines {
         if let What::Fault { number, begins, .. } = &line.what {
@@ -155,7 +186,7 @@ fn faults_of(lines: &[Line]) -> Vec<(Duration, Duration)> {
     faults.into_values().collect()
 }
 
-fn bound(faults: &[(Duration, Duration)], from: Duration, until: Duration) -> Duration {
+pub fn bound(faults: &[(Duration, Duration)], from: Duration, until: Duration) -> Duration {
     let healed = |fault: &(Duration, Duration)| fault.1.saturating_add(HEALING);
     let mut of_now = faults
         .iter()

@@ -1,5 +1,7 @@
 //! A PostgreSQL server of one's own, for tests and benchmarks.
 
+mod standby;
+
 use std::{
     fs, io,
     os::unix::{fs::chown, process::CommandExt},
@@ -77,9 +79,12 @@ pub struct PrivatePostgres {
     port: u16,
     user: Option<User>,
     server: Mutex<Option<Child>>,
-    watchdog: Option<(Child, ChildStdin)>,
+    watchdog: Option<Watchdog>,
     databases: AtomicU32,
 }
+
+/// The process, and what it ends with.
+type Watchdog = (Child, ChildStdin);
 
 /// Whom a server runs as when this process is root.
 #[derive(Clone, Copy, Debug)]
@@ -93,12 +98,7 @@ impl PrivatePostgres {
     pub fn start(settings: &[&str]) -> Result<Self, LaunchError> {
         let programs = programs().ok_or(LaunchError::NotInstalled)?;
         let user = unprivileged_user()?;
-        let directory = std::env::temp_dir().join(format!("chat-postgres-{}", Uuid::now_v7()));
-        fs::create_dir(&directory)?;
-        if let Some(user) = user {
-            chown(&directory, Some(user.id), Some(user.group))?;
-        }
-        let watchdog = watch(&directory)?;
+        let (directory, watchdog) = Self::directory(user)?;
         let mut postgres = Self {
             directory,
             programs,
@@ -113,6 +113,17 @@ impl PrivatePostgres {
         postgres.find_port()?;
         postgres.run_sql("CREATE ROLE guarded LOGIN PASSWORD 'secret'")?;
         Ok(postgres)
+    }
+
+    /// A place for a server's files, and who clears it away.
+    fn directory(user: Option<User>) -> Result<(PathBuf, Watchdog), LaunchError> {
+        let directory = std::env::temp_dir().join(format!("chat-postgres-{}", Uuid::now_v7()));
+        fs::create_dir(&directory)?;
+        if let Some(user) = user {
+            chown(&directory, Some(user.id), Some(user.group))?;
+        }
+        let watchdog = watch(&directory)?;
+        Ok((directory, watchdog))
     }
 
     /// Makes a new database, and says where it is.
@@ -253,8 +264,8 @@ impl PrivatePostgres {
             .args(["-U", OWNER, "-A", "trust", "-E", "UTF8"])
             .args(["--locale=C", "--no-sync", "--no-instructions"]);
         succeed("initdb", &initdb.output()?)?;
-        let rules =
-            "host all guarded 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n";
+        let rules = "host all guarded 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n\
+            host replication all 127.0.0.1/32 trust\n";
         fs::write(self.data().join("pg_hba.conf"), rules)?;
         Ok(())
     }
@@ -372,7 +383,7 @@ fn unprivileged_user() -> Result<Option<User>, LaunchError> {
     }
 }
 
-fn watch(directory: &Path) -> io::Result<(Child, ChildStdin)> {
+fn watch(directory: &Path) -> io::Result<Watchdog> {
     let mut watchdog = Command::new("sh")
         .args(["-c", WATCHDOG, "watchdog"])
         .arg(directory)

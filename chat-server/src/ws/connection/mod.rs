@@ -1,32 +1,33 @@
 //! One task for each socket: what it asks, what it is told, and when it ends.
 
+mod commands;
+
 use std::{future::pending, ops::RangeInclusive, pin::pin, time::Duration};
 
 use chat_core::{
     Batch, Error, Session,
-    model::{Availability, ConversationId, Draft, Timestamp, UserId},
-    protocol::{Ack, ClientCommand, ClientFrame, CloseCode, ErrorCode, Problem, Signal},
+    model::Timestamp,
+    protocol::{Ack, CloseCode, ErrorCode, Problem, Signal},
 };
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{Span, field::display};
 use uuid::Uuid;
 
 use super::{
+    answers::{Answers, Reference, answer},
+    asking::Asking,
     ending::Ending,
     greeting,
-    lane::{Lane, Outcome, Reference, Turn, answer},
+    lane::{Lane, Outcome, Turn},
     line::Tasks,
+    marks::Marks,
     reader::Happened,
     socket::Socket,
 };
 use crate::{
     auth::{AuthError, Identity},
-    http::{
-        cursors::move_read_cursor,
-        error::{ApiError, auth_problem},
-        extract::seq,
-    },
-    limits::{OpenSocket, SocketLimits, TooMany},
+    http::error::auth_problem,
+    limits::{OpenSocket, SocketLimits},
     state::Shared,
 };
 
@@ -57,14 +58,6 @@ pub(super) async fn run(state: Shared, socket: Socket, caller: Option<(Identity,
     }
 }
 
-/// What a session has to tell that it asks the store for.
-async fn ask(session: &mut Option<Box<Session>>) -> Result<Batch, Error> {
-    match session {
-        Some(session) => Box::pin(session.next()).await,
-        None => pending().await,
-    }
-}
-
 /// A goodbye takes the user offline at once; whoever just broke off, or is sent elsewhere, may be back in a moment.
 async fn end(state: &Shared, socket: Socket, session: Option<Session>, ending: Ending) {
     state.metrics.socket_closed(ending.label());
@@ -81,6 +74,13 @@ async fn end(state: &Shared, socket: Socket, session: Option<Session>, ending: E
         Ending::Left => socket.finish().await,
         Ending::Lost => {}
         Ending::Close(code, reason) => socket.close(code, reason).await,
+    }
+}
+
+async fn told_by(asking: &mut Option<Asking>) -> (Box<Session>, Option<Result<Batch, Error>>) {
+    match asking {
+        Some(asking) => asking.told().await,
+        None => pending().await,
     }
 }
 
@@ -103,8 +103,12 @@ struct Connection {
     session: Option<Box<Session>>,
     /// It has something to tell that it must ask the store for.
     is_asking: bool,
+    /// It is doing that.
+    asking: Option<Asking>,
     identity: Identity,
     lane: Lane,
+    marks: Marks,
+    answers: Answers,
     limits: SocketLimits,
     ping_at: Instant,
     expires_at: Instant,
@@ -152,18 +156,24 @@ impl Connection {
             expires_at: expiry(&identity),
             ask_session_at: None,
             lane: Lane::default(),
+            marks: Marks::default(),
+            answers: Answers::default(),
             state,
             socket,
             _place: place,
             session: Some(Box::new(session)),
             is_asking: false,
+            asking: None,
             identity,
         }))
     }
 
     async fn end(mut self: Box<Self>, ending: Ending) {
         tracing::debug!(user = %self.identity.user_id, ?ending, "a socket ends");
-        self.hold_session();
+        if matches!(ending, Ending::Left) {
+            self.last_marks().await;
+        }
+        self.hold_session().await;
         let session = self.session.take().map(|session| *session);
         end(&self.state, self.socket, session, ending).await;
     }
@@ -184,13 +194,17 @@ impl Connection {
             if next < timer.deadline() {
                 timer.as_mut().reset(next);
             }
-            let may_read = self.lane.has_room() && self.socket.backlog() < MOST_UNWRITTEN;
+            let has_room = self.lane.has_room() && self.marks.has_room() && self.answers.has_room();
+            let may_read = has_room && self.socket.backlog() < MOST_UNWRITTEN;
             if !may_read && !tasks.writing {
                 self.socket.excuse();
             }
             // While something waits to be written, nothing is added to it: a slow reader costs one batch, and what it
             // misses waits in the log.
             let may_ask = self.is_asking && !tasks.writing && self.ask_session_at.is_none();
+            if may_ask && let Some(session) = self.session.take() {
+                self.asking = Some(Asking::begin(session));
+            }
             tokio::select! {
                 () = &mut revoked => return Ending::Close(CloseCode::Revoked, "signed out"),
                 () = &mut draining => return Box::pin(self.last_words()).await,
@@ -208,8 +222,11 @@ impl Connection {
                         return ending;
                     }
                 }
-                frames = ask(&mut self.session), if may_ask => {
-                    if let Some(ending) = self.on_frames(frames) {
+                answers = self.marks.answers() => self.tell_all(answers),
+                (session, frames) = told_by(&mut self.asking) => {
+                    self.asking = None;
+                    self.session = Some(session);
+                    if let Some(ending) = frames.and_then(|frames| self.on_frames(frames)) {
                         return ending;
                     }
                 }
@@ -228,12 +245,20 @@ impl Connection {
         let is_due = tasks.due.is_some_and(|due| due <= Instant::now());
         if tasks.asks || is_due {
             self.is_asking = true;
-            self.hold_session();
+            if self.session.is_none() && self.asking.is_none() {
+                self.session = self.socket.take_session();
+            }
         }
         tasks
     }
 
-    fn hold_session(&mut self) {
+    async fn hold_session(&mut self) {
+        if let Some(asking) = self.asking.take() {
+            let (session, frames) = asking.stop().await;
+            self.session = Some(session);
+            // If that was the end, the next question says so again.
+            let _again = frames.and_then(|frames| self.on_frames(frames));
+        }
         if self.session.is_none() {
             self.session = self.socket.take_session();
         }
@@ -307,220 +332,6 @@ impl Connection {
         }
     }
 
-    fn on_text(&mut self, text: &str) -> Option<Ending> {
-        let frame = ClientFrame::decode(text);
-        if let Err(too_many) = self.limits.frame() {
-            let reference = match frame {
-                Ok(frame) => frame.reference,
-                Err(bad) => bad.reference,
-            };
-            return self.refuse_haste(reference, too_many, "frames");
-        }
-        match frame {
-            Ok(frame) => self.lane.push(Turn::Command(frame)),
-            Err(bad) if self.limits.bears_bad_frame() => {
-                self.lane.push(Turn::Refused(bad.reference, bad.problem));
-            }
-            Err(bad) => {
-                self.socket
-                    .queue_signal(&answer(bad.reference, Err(*bad.problem)));
-                let reason = "malformed frames again and again";
-                return Some(Ending::Close(CloseCode::Malformed, reason));
-            }
-        }
-        None
-    }
-
-    fn refuse_haste(
-        &mut self,
-        reference: Reference,
-        too_many: TooMany,
-        of_what: &str,
-    ) -> Option<Ending> {
-        let problem = Box::new(too_many.problem(of_what));
-        self.lane.push(Turn::Refused(reference, problem));
-        (!self.limits.bears_haste()).then(Ending::too_hasty)
-    }
-
-    /// Carries out what waits, up to the first command that takes its time.
-    async fn take_turns(&mut self) -> Option<Ending> {
-        while let Some(turn) = self.lane.next() {
-            match turn {
-                Turn::Refused(reference, problem) => {
-                    self.socket.queue_signal(&answer(reference, Err(*problem)));
-                }
-                Turn::Command(frame) => {
-                    if let Some(ending) = Box::pin(self.carry_out(frame)).await {
-                        return Some(ending);
-                    }
-                }
-            }
-        }
-        None
-    }
-
-    async fn carry_out(&mut self, frame: ClientFrame) -> Option<Ending> {
-        let reference = frame.reference;
-        let done = match frame.command {
-            ClientCommand::JoinConversation {
-                conversation_id,
-                after_seq,
-            } => self.join(conversation_id, after_seq).await,
-            ClientCommand::LeaveConversation { conversation_id } => self.session().map(|session| {
-                session.leave(conversation_id);
-                Ack::default()
-            }),
-            ClientCommand::TypingStart { conversation_id } => {
-                self.typing(conversation_id, true).await
-            }
-            ClientCommand::TypingStop { conversation_id } => {
-                self.typing(conversation_id, false).await
-            }
-            ClientCommand::WatchPresence { user_ids } => self.watch_presence(user_ids).await,
-            ClientCommand::SetPresence { status } => self.set_presence(status).await,
-            ClientCommand::Ping {} => Ok(Ack::default()),
-            ClientCommand::SendMessage {
-                conversation_id,
-                client_id,
-                body,
-                reply_to,
-            } => {
-                let draft = Draft {
-                    client_id,
-                    body,
-                    reply_to,
-                };
-                return self.send(reference, conversation_id, draft);
-            }
-            ClientCommand::MarkRead {
-                conversation_id,
-                seq: wanted,
-                unread,
-            } => {
-                let chat = self.state.chat.clone();
-                let reader = self.identity.user_id;
-                return self.run(reference, async move {
-                    let wanted = seq("seq", wanted)?;
-                    move_read_cursor(&chat, reader, conversation_id, wanted, unread).await?;
-                    Ok(Ack::default())
-                });
-            }
-            ClientCommand::MarkDelivered {
-                conversation_id,
-                seq: wanted,
-            } => {
-                let chat = self.state.chat.clone();
-                let reader = self.identity.user_id;
-                return self.run(reference, async move {
-                    let wanted = seq("seq", wanted)?;
-                    chat.mark_delivered(reader, conversation_id, wanted).await?;
-                    Ok(Ack::default())
-                });
-            }
-            ClientCommand::Authenticate { token } => {
-                let state = Shared::clone(&self.state);
-                self.lane.run(async move {
-                    let checked = state.authenticate.authenticate(&token).await;
-                    Outcome::Checked(reference, checked)
-                });
-                return None;
-            }
-            _ => Err(ApiError::new(
-                ErrorCode::UnknownType,
-                "this server does not carry out this command",
-            )),
-        };
-        let done = done.map_err(ApiError::into_problem);
-        self.socket.queue_signal(&answer(reference, done));
-        None
-    }
-
-    async fn join(
-        &mut self,
-        conversation: ConversationId,
-        after: Option<chat_core::model::Seq>,
-    ) -> Result<Ack, ApiError> {
-        let after = after.map(|after| seq("after_seq", after)).transpose()?;
-        let joined = self.session()?.join(conversation, after).await?;
-        Ok(Ack {
-            head_seq: Some(joined.head_seq),
-            after_seq: joined.after_seq,
-            reset: Some(joined.reset),
-            message: None,
-        })
-    }
-
-    async fn typing(
-        &mut self,
-        conversation: ConversationId,
-        typing: bool,
-    ) -> Result<Ack, ApiError> {
-        self.session()?.typing(conversation, typing).await?;
-        Ok(Ack::default())
-    }
-
-    async fn watch_presence(&mut self, users: Vec<UserId>) -> Result<Ack, ApiError> {
-        self.session()?.watch_presence(users).await?;
-        Ok(Ack::default())
-    }
-
-    async fn set_presence(&mut self, availability: Availability) -> Result<Ack, ApiError> {
-        self.session()?.set_presence(availability).await?;
-        Ok(Ack::default())
-    }
-
-    /// The session, to be used by this task until it is looked after again.
-    fn session(&mut self) -> Result<&mut Session, ApiError> {
-        self.hold_session();
-        let session = self.session.as_deref_mut();
-        session.ok_or_else(|| ApiError::new(ErrorCode::Internal, "the session is gone"))
-    }
-
-    fn send(
-        &mut self,
-        reference: Reference,
-        conversation: ConversationId,
-        draft: Draft,
-    ) -> Option<Ending> {
-        let sender = self.identity.user_id;
-        if let Err(too_many) = self.state.limits.sends.check(&sender) {
-            let problem = too_many.problem("messages");
-            self.socket.queue_signal(&answer(reference, Err(problem)));
-            return (!self.limits.bears_haste()).then(Ending::too_hasty);
-        }
-        let chat = self.state.chat.clone();
-        self.run(reference, async move {
-            let sent = chat.send(sender, conversation, draft).await?;
-            Ok(Ack {
-                message: Some(Box::new(sent.message)),
-                ..Ack::default()
-            })
-        })
-    }
-
-    /// Carries out a command that takes its time, beside reading and pushing.
-    fn run(
-        &mut self,
-        reference: Reference,
-        command: impl Future<Output = Result<Ack, ApiError>> + Send + 'static,
-    ) -> Option<Ending> {
-        self.lane.run(async move {
-            let done = command.await.map_err(ApiError::into_problem);
-            Outcome::Answer(answer(reference, done))
-        });
-        None
-    }
-
-    fn on_outcome(&mut self, outcome: Outcome) -> Option<Ending> {
-        match outcome {
-            Outcome::Answer(signal) => {
-                self.socket.queue_signal(&signal);
-                None
-            }
-            Outcome::Checked(reference, checked) => self.renew(reference, checked),
-        }
-    }
-
     /// Goes on with a newer token. One that does not hold changes nothing: the present one may still.
     fn renew(
         &mut self,
@@ -531,7 +342,7 @@ impl Connection {
             Ok(renewed) => renewed,
             Err(error) => {
                 let problem = auth_problem(&error);
-                self.socket.queue_signal(&answer(reference, Err(problem)));
+                self.tell(reference.answer(Err(problem)));
                 return None;
             }
         };
@@ -540,14 +351,21 @@ impl Connection {
         if !same {
             let reason = "this token belongs to another sign-in";
             let problem = Problem::new(ErrorCode::Unauthenticated, reason);
-            self.socket.queue_signal(&answer(reference, Err(problem)));
+            self.tell(reference.answer(Err(problem)));
             return Some(Ending::Close(CloseCode::Unauthenticated, reason));
         }
         self.expires_at = expiry(&renewed);
         self.identity = renewed;
-        self.socket
-            .queue_signal(&answer(reference, Ok(Ack::default())));
+        self.tell(reference.answer(Ok(Ack::default())));
         None
+    }
+
+    /// Whoever goes says at the end how far they have come.
+    async fn last_marks(&mut self) {
+        let finished = self.marks.finish(&self.state.chat, self.identity.user_id);
+        if let Ok(answers) = timeout(LAST_COMMAND, finished).await {
+            self.tell_all(answers);
+        }
     }
 
     /// The server drains: the command that is under way is answered, and the client is told when to come back.
@@ -558,6 +376,7 @@ impl Connection {
         {
             return ending;
         }
+        self.last_marks().await;
         let (least, most) = RECONNECT_SPREAD_MS.into_inner();
         let spread = self.state.sockets.len().clamp(least, most) as u64;
         self.socket.queue_signal(&Signal::Reconnect {

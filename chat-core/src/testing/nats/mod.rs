@@ -1,6 +1,9 @@
 //! A NATS server of one's own, or a cluster of them, for tests and benchmarks.
 
+mod operator;
+
 use std::{
+    env, fs,
     io::{self, BufRead, BufReader},
     net::{Ipv4Addr, TcpStream},
     os::unix::process::CommandExt,
@@ -11,21 +14,26 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use uuid::Uuid;
 
+pub use self::operator::NatsOperator;
 use super::port::free_port;
 
 /// Enough for the slowest machine; a server that takes longer will never be there.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs the server, and ends it once nobody holds the other end of its standard input: that is when this process ends,
-/// however it ends.
+/// however it ends. What is in the directory goes with it.
 const WATCHDOG: &str = r#"
+    directory=$1
+    shift
     "$@" >/dev/null 2>&1 </dev/null &
     pid=$!
     echo $pid
     cat >/dev/null
     kill -KILL $pid 2>/dev/null
-    wait $pid 2>/dev/null"#;
+    wait $pid 2>/dev/null
+    rm -rf -- "$directory""#;
 
 /// Why there is no server to test with.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +58,8 @@ pub enum NatsLaunchError {
 pub struct PrivateNats {
     port: u16,
     arguments: Vec<String>,
+    /// What is in its configuration file.
+    settings: String,
     running: Mutex<Option<Running>>,
 }
 
@@ -65,7 +75,12 @@ impl PrivateNats {
     /// Starts a server alone, with these arguments besides.
     pub fn start(arguments: &[&str]) -> Result<Self, NatsLaunchError> {
         let arguments = arguments.iter().map(|&it| it.to_owned()).collect();
-        Self::start_on(free_port()?, arguments)
+        Self::start_on(free_port()?, arguments, String::new())
+    }
+
+    /// Starts a server alone that lets in whoever this operator vouches for, and nobody else.
+    pub fn start_for(operator: &NatsOperator) -> Result<Self, NatsLaunchError> {
+        Self::start_on(free_port()?, Vec::new(), operator.settings())
     }
 
     /// Starts this many servers that pass on to each other what comes in.
@@ -82,15 +97,20 @@ impl PrivateNats {
                 ["--routes", &routes.join(",")],
             ];
             let arguments = arguments.as_flattened().iter().map(|&it| it.to_owned());
-            Self::start_on(free_port()?, arguments.collect())
+            Self::start_on(free_port()?, arguments.collect(), String::new())
         };
         ports.iter().map(start).collect()
     }
 
-    fn start_on(port: u16, arguments: Vec<String>) -> Result<Self, NatsLaunchError> {
+    fn start_on(
+        port: u16,
+        arguments: Vec<String>,
+        settings: String,
+    ) -> Result<Self, NatsLaunchError> {
         let server = Self {
             port,
             arguments,
+            settings,
             running: Mutex::default(),
         };
         server.start_again()?;
@@ -131,9 +151,15 @@ impl PrivateNats {
     /// Starts a killed server on the same port, and waits until it takes connections.
     pub fn start_again(&self) -> Result<(), NatsLaunchError> {
         let program = program().ok_or(NatsLaunchError::NotInstalled)?;
+        let directory = env::temp_dir().join(format!("chat-nats-{}", Uuid::now_v7()));
+        let settings = directory.join("nats.conf");
+        fs::create_dir(&directory)?;
+        fs::write(&settings, &self.settings)?;
         let mut watchdog = Command::new("sh")
             .args(["-c", WATCHDOG, "watchdog"])
-            .arg(program)
+            .args([&directory, &program])
+            .arg("--config")
+            .arg(settings)
             .args(["--addr", "127.0.0.1", "--port", &self.port.to_string()])
             .args(&self.arguments)
             .process_group(0)
@@ -182,8 +208,8 @@ impl Drop for PrivateNats {
 
 /// Packages put it where users do not look for programs.
 fn program() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut directories = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut directories = env::split_paths(&path).chain(["/usr/sbin".into()]);
     let program = directories.find_map(|directory| {
         let program = directory.join("nats-server");
         program.exists().then_some(program)
