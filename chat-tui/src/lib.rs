@@ -4,6 +4,7 @@
 //! brings both together with the terminal and the server. `commands` is what scripts do without all that.
 
 pub mod app;
+mod appearance;
 mod cache;
 pub mod commands;
 pub mod config;

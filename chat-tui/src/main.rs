@@ -42,6 +42,9 @@ struct Arguments {
         global = true
     )]
     profile: String,
+    /// Draws no lines and no boxes, and shows one thing at a time: for screen readers
+    #[arg(long)]
+    plain: bool,
     /// What is set by hand [default: chat-tui/config.toml in the user's configuration directory]
     #[arg(
         long,
@@ -99,16 +102,29 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
             let credentials = Credentials::of_profile(&arguments.profile, &config)?;
             commands::run(command, credentials, arguments.server, &config).await
         }
-        None => open(&arguments.profile, arguments.server, config).await,
+        None => {
+            open(
+                &arguments.profile,
+                arguments.server,
+                &config,
+                arguments.plain,
+            )
+            .await
+        }
     }
 }
 
-async fn open(profile: &str, server: Option<String>, config: Config) -> Result<(), Failure> {
+async fn open(
+    profile: &str,
+    server: Option<String>,
+    config: &Config,
+    plain: bool,
+) -> Result<(), Failure> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         let message = "standard input and output must be a terminal; without one there are commands: see --help";
         return Err(Failure::new(Exit::Usage, message));
     }
-    let profile = Profile::open(profile, &config)?;
+    let profile = Profile::open(profile, config)?;
     let server = config.server(server, profile.server().map(str::to_owned));
     let client = profile.client(&server)?;
     log_to(profile.log()?);
@@ -117,7 +133,7 @@ async fn open(profile: &str, server: Option<String>, config: Config) -> Result<(
         client,
         server,
         profile: Some(profile),
-        config,
+        plain,
     };
     Ok(run(options).await?)
 }

@@ -22,7 +22,8 @@ use crate::{
         keymap::{Code, Key},
         text::Plain,
     },
-    config::{Config, Profile, rebindings},
+    appearance,
+    config::{Profile, rebindings},
     editor::Editor,
     effect::Effect,
     event::{Event, Gesture, Seen},
@@ -34,10 +35,12 @@ use crate::{
     ui::{LayoutCache, Theme, view},
 };
 
-/// What comes from the server is drawn at most this often; keys are drawn at once.
+/// What comes from the server is drawn at most this often.
 const FRAME: Duration = Duration::from_millis(33);
 /// So long the disk is waited for before a key is answered without it.
 const MOMENT: Duration = Duration::from_millis(20);
+/// Keys are drawn at once, unless they come faster than anybody types.
+const KEY_FRAME: Duration = Duration::from_millis(4);
 /// So many things that have happened already are taken in before the next look at the clock.
 const BATCH: usize = 256;
 
@@ -50,8 +53,8 @@ pub struct Options {
     pub server: String,
     /// Where the sign-in is kept between two runs; nothing is written anywhere without it.
     pub profile: Option<Profile>,
-    /// What the user has set by hand.
-    pub config: Config,
+    /// Draws no lines and no boxes, and shows one thing at a time: for screen readers.
+    pub plain: bool,
 }
 
 /// Runs the client in this terminal until the user quits or the process is told to end.
@@ -62,8 +65,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         client,
         server,
         profile,
-        config: _,
+        plain,
     } = options;
+    let variable = |name: &str| std::env::var(name).ok();
     let stored = profile.as_ref();
     let rebindings = rebindings(stored)?;
     let resume =
@@ -71,6 +75,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let username = stored.map_or_else(String::new, |profile| profile.username().to_owned());
     let (world, kept) = World::open(client, server.clone(), profile).await?;
     let preferences = world.preferences();
+    let theme = appearance::theme(preferences, plain, variable)?;
     let (app, effects) = App::new(Start {
         server,
         username,
@@ -86,10 +91,11 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         app,
         world,
         screen: Screen::take().context("this terminal cannot be used")?,
-        outside: Outside::new(preferences.notify, |name| std::env::var(name).ok()),
-        theme: theme(),
+        outside: Outside::new(preferences.notify, variable),
+        theme,
         cache: LayoutCache::default(),
         drawn: Instant::now(),
+        typed: false,
         title: String::new(),
         to_edit: None,
         quit: false,
@@ -105,13 +111,6 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     outcome
 }
 
-fn theme() -> Theme {
-    match std::env::var_os("NO_COLOR") {
-        Some(value) if !value.is_empty() => Theme::plain(),
-        _ => Theme::colorful(),
-    }
-}
-
 struct Loop {
     app: App,
     world: World,
@@ -120,6 +119,8 @@ struct Loop {
     theme: Theme,
     cache: LayoutCache,
     drawn: Instant,
+    /// What changed did so by a key.
+    typed: bool,
     title: String,
     to_edit: Option<(ConversationId, String)>,
     quit: bool,
@@ -163,7 +164,7 @@ impl Loop {
                         }
                     }
                     self.wait_for_the_disk().await?;
-                    self.draw()?;
+                    self.typed = true;
                 }
                 event = self.world.next() => {
                     self.tick()?;
@@ -177,7 +178,7 @@ impl Loop {
                 }
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.tick()?,
             }
-            if self.app.changed && self.drawn.elapsed() >= FRAME {
+            if self.app.changed && self.drawn.elapsed() >= self.frame() {
                 self.draw()?;
             }
         }
@@ -223,12 +224,17 @@ impl Loop {
 
     /// When there is something to do though nothing happens: a countdown, or a frame that waits for its turn.
     fn wake_at(&self) -> Option<Instant> {
-        let frame = self.app.changed.then(|| self.drawn + FRAME);
+        let frame = self.app.changed.then(|| self.drawn + self.frame());
         let tick = self.app.next_tick().map(|at| {
             let millis = at.as_millis().saturating_sub(Timestamp::now().as_millis());
             Instant::now() + Duration::from_millis(u64::try_from(millis).unwrap_or(0))
         });
         frame.into_iter().chain(tick).min()
+    }
+
+    /// How long after a frame the next one may come.
+    fn frame(&self) -> Duration {
+        if self.typed { KEY_FRAME } else { FRAME }
     }
 
     fn tick(&mut self) -> anyhow::Result<()> {
@@ -343,6 +349,7 @@ impl Loop {
             self.title = title;
         }
         self.drawn = Instant::now();
+        self.typed = false;
         self.app.changed = false;
         if seen != self.app.seen {
             self.update(Event::Seen(seen))?;
@@ -419,9 +426,11 @@ const fn with_ctrl(reported: char) -> char {
 #[cfg(unix)]
 async fn told_to_end() -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     tokio::select! {
+        _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
         _ = hang_up.recv() => {}
     }

@@ -11,10 +11,7 @@ use std::{
 
 use crossterm::{
     cursor::Show,
-    event::{
-        DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange,
-        PopKeyboardEnhancementFlags,
-    },
+    event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange},
     execute,
     style::Print,
     terminal::{
@@ -153,7 +150,6 @@ pub(crate) fn restore() {
     let _ = execute!(
         stdout(),
         EndSynchronizedUpdate,
-        PopKeyboardEnhancementFlags,
         Print(LEAVE_MOUSE),
         DisableFocusChange,
         DisableBracketedPaste,

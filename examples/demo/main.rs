@@ -50,7 +50,7 @@ async fn demo() -> anyhow::Result<()> {
         client: you,
         server: address,
         profile: None,
-        config: chat_tui::config::Config::default(),
+        plain: false,
     })
     .await;
 

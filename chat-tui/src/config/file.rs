@@ -10,7 +10,7 @@ use etcetera::base_strategy::{BaseStrategy, Xdg};
 use serde::Deserialize;
 
 use super::{CredentialStore, Notifications};
-use crate::app::keymap::Preset;
+use crate::{app::keymap::Preset, ui::Preset as ThemePreset};
 
 /// What `config.toml` says; what is not in it is as in [`Config::DEFAULT`].
 ///
@@ -28,6 +28,10 @@ pub struct Config {
     pub mouse: bool,
     /// How it is told that something makes itself heard while nobody looks.
     pub notify: Notifications,
+    /// The colours that it has; single ones are set in `theme.toml`.
+    pub theme: ThemePreset,
+    /// Without glyphs that a terminal or its font may lack; else the locale decides.
+    pub ascii: Option<bool>,
     /// The server to sign in to, where none was named and none is known from before.
     pub server: String,
     /// A command of the shell whose first line of output is the password.
@@ -42,6 +46,8 @@ impl Default for Config {
             keys: Preset::Plain,
             mouse: true,
             notify: Notifications::Auto,
+            theme: ThemePreset::Terminal,
+            ascii: None,
             server: "http://127.0.0.1:8080".to_owned(),
             password_command: None,
         }
@@ -112,8 +118,9 @@ mod tests {
     fn the_printed_default_changes_nothing_and_has_every_key() {
         assert_eq!(parse(Config::DEFAULT).unwrap(), Config::default());
         let spelled_out = Config {
-            // Its line is an example.
+            // Their lines are examples.
             password_command: None,
+            ascii: None,
             ..parse(&spelled_out()).unwrap()
         };
         assert_eq!(spelled_out, Config::default());

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::Config;
-use crate::app::keymap::Preset;
+use crate::{app::keymap::Preset, ui::Preset as ThemePreset};
 
 /// How the user wants this client to be: as `config.toml` says, unless it was changed in the client since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,11 @@ pub struct Preferences {
     pub mouse: bool,
     /// How it is told that something makes itself heard while nobody looks.
     pub notify: Notifications,
+    /// The colours that it has.
+    pub theme: ThemePreset,
+    /// Without glyphs that a terminal or its font may lack; else the locale decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ascii: Option<bool>,
 }
 
 /// How a terminal is told what makes itself heard.
@@ -53,6 +58,8 @@ impl From<&Config> for Preferences {
             keys: config.keys,
             mouse: config.mouse,
             notify: config.notify,
+            theme: config.theme,
+            ascii: config.ascii,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What is said to the server and heard from it, kept on disk on its way.
 
-use std::path::PathBuf;
+use std::{collections::VecDeque, future::pending, path::PathBuf};
 
 use anyhow::Context;
 use chat_core::{
@@ -21,6 +21,14 @@ use crate::{
 
 /// So many entries of a conversation are shown before the server is asked.
 const RECALLED: u64 = 100;
+
+/// A message on its way into the outbox.
+#[derive(Debug)]
+pub(super) struct Putting {
+    conversation: ConversationId,
+    draft: Draft,
+    kept: oneshot::Receiver<Result<(), String>>,
+}
 
 /// Where accounts are kept.
 #[derive(Clone, Debug)]
@@ -121,25 +129,29 @@ impl World {
             replaces,
             was_draft,
         });
-        self.awaited += 1;
-        self.tasks.spawn(async move {
-            let outcome = answer(kept).await;
-            Outcome::Queued(conversation, draft, outcome)
+        self.puttings.push_back(Putting {
+            conversation,
+            draft,
+            kept,
         });
     }
 
-    pub(super) fn queued(
-        &mut self,
-        conversation: ConversationId,
-        draft: Draft,
-        outcome: Result<(), String>,
-    ) -> Event {
-        self.awaited = self.awaited.saturating_sub(1);
+    /// The first of what was on its way into the outbox is there, and is sent, or is not.
+    pub(super) fn queued(&mut self, outcome: Result<(), String>) {
+        let Some(Putting {
+            conversation,
+            draft,
+            ..
+        }) = self.puttings.pop_front()
+        else {
+            return;
+        };
         let client_id = draft.client_id;
         if outcome.is_ok() {
             self.send(conversation, draft);
         }
-        Event::Queued(conversation, client_id, outcome)
+        let event = Event::Queued(conversation, client_id, outcome);
+        self.ready.push_back(event);
     }
 
     fn send(&self, conversation: ConversationId, draft: Draft) {
@@ -154,7 +166,7 @@ impl World {
             return self.ready.push_back(Event::Recalled(id, Vec::new()));
         };
         let reader = cache.reader.clone();
-        self.awaited += 1;
+        self.recalling += 1;
         self.tasks.spawn(async move {
             let entries = reader.tail(id, RECALLED).await;
             Outcome::Recalled(id, logged(entries).unwrap_or_default())
@@ -163,7 +175,7 @@ impl World {
 
     /// An answer that the user waits for comes within a moment, because only the disk has to give it.
     pub(crate) fn has_awaited(&self) -> bool {
-        self.awaited > 0
+        self.recalling > 0 || !self.puttings.is_empty()
     }
 
     /// Keeps what the server tells, and what becomes of the outbox by it.
@@ -280,9 +292,14 @@ impl World {
     }
 }
 
-async fn answer(kept: oneshot::Receiver<Result<(), String>>) -> Result<(), String> {
-    kept.await
-        .unwrap_or_else(|_| Err("nothing is written to the disk any more".to_owned()))
+/// Whether the first of these is in the outbox, as soon as it is known. Cancellation safe.
+pub(super) async fn first(puttings: &mut VecDeque<Putting>) -> Result<(), String> {
+    match puttings.front_mut() {
+        Some(putting) => (&mut putting.kept)
+            .await
+            .unwrap_or_else(|_| Err("nothing is written to the disk any more".to_owned())),
+        None => pending().await,
+    }
 }
 
 /// What was read from the disk; that it cannot be is no more than a reason to ask the server.

@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow};
 use chat_core::{
     NewGroup,
     client::{Client, ClientError, Event as LiveEvent, Live, LiveEvents},
-    model::{ConversationId, Draft, Entry, Message, Profile as Person},
+    model::{ConversationId, Entry, Message, Profile as Person},
     protocol::rest::Page as RestPage,
     store,
 };
@@ -18,6 +18,7 @@ use tokio::{
     task::{AbortHandle, JoinError, JoinSet},
 };
 
+use self::keeping::Putting;
 use crate::{
     cache::Cache,
     config::{Preferences, Profile},
@@ -45,8 +46,10 @@ pub(crate) struct World {
     is_online: bool,
     /// What has happened already.
     ready: VecDeque<Event>,
-    /// So many answers of the disk are on their way.
-    awaited: usize,
+    /// What is on its way into the outbox, in order: nothing overtakes anything on its way to the server.
+    puttings: VecDeque<Putting>,
+    /// So many logs are being recalled.
+    recalling: usize,
     live: Option<Live>,
     events: Option<LiveEvents>,
     tasks: JoinSet<Outcome>,
@@ -61,8 +64,6 @@ enum Outcome {
     Event(Box<Event>),
     /// An attempt to sign in to this server is over.
     SignedIn(Box<SignedIn>),
-    /// Whether a message is in the outbox.
-    Queued(ConversationId, Draft, Result<(), String>),
     /// The newest that is kept of a log.
     Recalled(ConversationId, Vec<Entry>),
     /// Nothing that anybody waits for.
@@ -94,7 +95,8 @@ impl World {
             logs_are_void: false,
             is_online: false,
             ready: VecDeque::new(),
-            awaited: 0,
+            puttings: VecDeque::new(),
+            recalling: 0,
             live: None,
             events: None,
             tasks: JoinSet::new(),
@@ -373,6 +375,7 @@ impl World {
                 return Ok(event);
             }
             tokio::select! {
+                kept = keeping::first(&mut self.puttings) => self.queued(kept),
                 Some(outcome) = self.tasks.join_next() => {
                     self.take(outcome)?;
                 }
@@ -396,12 +399,8 @@ impl World {
                 self.ready.push_back(*event);
             }
             Ok(Outcome::Nothing) => {}
-            Ok(Outcome::Queued(conversation, draft, outcome)) => {
-                let event = self.queued(conversation, draft, outcome);
-                self.ready.push_back(event);
-            }
             Ok(Outcome::Recalled(id, entries)) => {
-                self.awaited = self.awaited.saturating_sub(1);
+                self.recalling = self.recalling.saturating_sub(1);
                 self.ready.push_back(Event::Recalled(id, entries));
             }
             Ok(Outcome::SignedIn(attempt)) => {

@@ -97,6 +97,10 @@ impl Pen<'_> {
             let row = row.intersection(area);
             self.cache.hits.push(row, Spot::Conversation(item.id));
             self.item(item, row, buffer);
+            if self.theme.is_plain() && self.is_selected(item) {
+                // What is read out is what the cursor stands on.
+                self.place_cursor(row, 0, 0);
+            }
         }
     }
 
@@ -104,8 +108,6 @@ impl Pen<'_> {
         let columns = usize::from(area.width);
         let (unread, capped) = self.app.unread(item);
         let is_open = self.app.open == Some(item.id);
-        let is_selected = self.app.list.selected() == Some(item.id);
-
         let at = time::short(item.at, self.app.now, &self.app.zone);
         let name_room = columns.saturating_sub(4 + width(&at) + 1);
         let quiet = item.muted || item.archived;
@@ -119,7 +121,13 @@ impl Pen<'_> {
             ratatui::style::Style::new()
         };
         let (glyph, glyph_style) = self.glyph(item);
-        let bar = if is_open { "▎" } else { " " };
+        let is_selected = self.is_selected(item);
+        let marked = if self.theme.is_plain() && self.app.pane == Pane::List {
+            is_selected
+        } else {
+            is_open
+        };
+        let bar = if marked { "▎" } else { " " };
         let first = Line::from(vec![
             Span::styled(bar, self.theme.accent()),
             Span::styled(glyph, glyph_style),
@@ -175,11 +183,16 @@ impl Pen<'_> {
                 put(buffer, area, x, 1, &Line::styled(badge, badge_style));
             }
         }
-        if is_selected && self.app.pane == Pane::List {
+        if is_selected {
             for y in 0..area.height {
                 paint(buffer, area, y, self.theme.selected());
             }
         }
+    }
+
+    /// Whether the keys go to it.
+    fn is_selected(&self, item: &Item) -> bool {
+        self.app.pane == Pane::List && self.app.list.selected() == Some(item.id)
     }
 
     fn badge(&self, quiet: bool) -> ratatui::style::Style {

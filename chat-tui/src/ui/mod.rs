@@ -3,6 +3,7 @@
 mod about;
 mod chat;
 mod conversations;
+mod glyphs;
 mod help;
 mod hits;
 mod inbox;
@@ -11,6 +12,7 @@ mod layout_cache;
 mod menu;
 mod message;
 mod new_conversation;
+mod palette;
 mod panels;
 mod presence;
 mod reactions;
@@ -31,7 +33,12 @@ use ratatui::{
     widgets::{Block, BorderType, Clear, Widget},
 };
 
-pub use self::{layout_cache::LayoutCache, theme::Theme};
+pub use self::{
+    glyphs::Glyphs,
+    layout_cache::LayoutCache,
+    palette::{Palette, Preset},
+    theme::Theme,
+};
 use crate::{
     app::{
         App, Dialog, Pane, Screen,
@@ -66,6 +73,7 @@ pub fn view(app: &App, theme: Theme, cache: &mut LayoutCache, frame: &mut Frame<
         pen.screen(area, buffer);
     }
     let Pen { cursor, seen, .. } = pen;
+    theme.glyphs().apply(buffer);
     if let Some(cursor) = cursor {
         frame.set_cursor_position(cursor);
     }
@@ -123,7 +131,7 @@ impl Pen<'_> {
     }
 
     fn main(&mut self, area: Rect, buffer: &mut Buffer) {
-        if area.width < TWO_PANES {
+        if area.width < TWO_PANES || self.theme.is_plain() {
             if self.app.pane == Pane::List || self.app.open.is_none() {
                 self.list(area, buffer);
             } else {
@@ -150,6 +158,12 @@ impl Pen<'_> {
 
     /// An empty box in the middle, with a title; what is in it is given back.
     fn popup(&mut self, title: &str, size: (u16, u16), area: Rect, buffer: &mut Buffer) -> Rect {
+        // Who has the screen read out has it read row by row: nothing may stand beside the box.
+        let size = if self.theme.is_plain() {
+            (area.width, area.height)
+        } else {
+            size
+        };
         let width = size.0.min(area.width);
         let height = size.1.min(area.height);
         let outer = Rect {
@@ -170,6 +184,21 @@ impl Pen<'_> {
         }
         if area.height < 5 || outer.height < 3 {
             return outer;
+        }
+        if self.theme.is_plain() {
+            put(
+                buffer,
+                outer,
+                1,
+                0,
+                &Line::styled(title, self.theme.strong()),
+            );
+            return Rect {
+                x: outer.x + 2.min(outer.width),
+                y: outer.y + 1,
+                width: outer.width.saturating_sub(4),
+                height: outer.height - 1,
+            };
         }
         let block = Block::bordered()
             .border_type(BorderType::Rounded)

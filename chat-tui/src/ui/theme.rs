@@ -1,41 +1,58 @@
-//! Colours and attributes, from the sixteen that every terminal has.
+//! How each part looks: a style by what it is for.
 
 use ratatui::style::{Color, Modifier, Style};
 
+use super::{
+    glyphs::Glyphs,
+    palette::{NAMES, Palette, Preset},
+};
+
 /// How things look. Nothing is said by colour alone, so that it may all be turned off.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Theme {
-    colors: bool,
+    palette: Palette,
+    glyphs: Glyphs,
 }
 
 impl Theme {
-    /// With colours.
+    /// With these colours and glyphs.
+    #[must_use]
+    pub const fn new(palette: Palette, glyphs: Glyphs) -> Self {
+        Self { palette, glyphs }
+    }
+
+    /// With the colours and glyphs that every terminal has.
     #[must_use]
     pub const fn colorful() -> Self {
-        Self { colors: true }
+        Self::new(Palette::preset(Preset::Terminal), Glyphs::Unicode)
     }
 
-    /// Without: for `NO_COLOR`.
+    /// The characters that it is made of.
     #[must_use]
-    pub const fn plain() -> Self {
-        Self { colors: false }
+    pub const fn glyphs(self) -> Glyphs {
+        self.glyphs
     }
 
-    fn fg(self, color: Color) -> Style {
-        if self.colors {
-            Style::new().fg(color)
-        } else {
+    /// Whether it is to be read out: one thing after the other, and nothing drawn in lines.
+    pub(super) fn is_plain(self) -> bool {
+        self.glyphs == Glyphs::Plain
+    }
+
+    fn fg(color: Color) -> Style {
+        if color == Color::Reset {
             Style::new()
+        } else {
+            Style::new().fg(color)
         }
     }
 
     /// What is there but should not draw the eye.
     #[must_use]
     pub fn dim(self) -> Style {
-        if self.colors {
-            Style::new().fg(Color::DarkGray)
-        } else {
+        if self.palette.dim == Color::Reset {
             Style::new().add_modifier(Modifier::DIM)
+        } else {
+            Self::fg(self.palette.dim)
         }
     }
 
@@ -48,37 +65,40 @@ impl Theme {
     /// Where the user is.
     #[must_use]
     pub fn accent(self) -> Style {
-        self.fg(Color::Cyan).add_modifier(Modifier::BOLD)
+        Self::fg(self.palette.accent).add_modifier(Modifier::BOLD)
     }
 
     /// What is well.
     #[must_use]
     pub fn good(self) -> Style {
-        self.fg(Color::Green)
+        Self::fg(self.palette.good)
     }
 
     /// What is on its way to be well.
     #[must_use]
     pub fn warn(self) -> Style {
-        self.fg(Color::Yellow)
+        Self::fg(self.palette.warn)
     }
 
     /// What went wrong.
     #[must_use]
     pub fn bad(self) -> Style {
-        self.fg(Color::Red)
+        Self::fg(self.palette.bad)
     }
 
     /// What is not read yet.
     #[must_use]
     pub fn unread(self) -> Style {
-        self.fg(Color::Yellow).add_modifier(Modifier::BOLD)
+        Self::fg(self.palette.unread).add_modifier(Modifier::BOLD)
     }
 
     /// The selected line, in the pane where the keys go.
     #[must_use]
     pub fn selected(self) -> Style {
-        Style::new().add_modifier(Modifier::REVERSED)
+        match self.palette.selected {
+            Some(color) => Style::new().bg(color).add_modifier(Modifier::BOLD),
+            None => Style::new().add_modifier(Modifier::REVERSED),
+        }
     }
 
     /// What others put on a message.
@@ -112,16 +132,8 @@ impl Theme {
     /// Somebody's name: always the same colour for the same person.
     #[must_use]
     pub fn name(self, hash: u128) -> Style {
-        const COLORS: [Color; 6] = [
-            Color::Green,
-            Color::Yellow,
-            Color::Blue,
-            Color::Magenta,
-            Color::LightRed,
-            Color::LightBlue,
-        ];
-        let index = usize::try_from(hash % COLORS.len() as u128).unwrap_or(0);
-        let color = COLORS.get(index).copied().unwrap_or(Color::Green);
-        self.fg(color).add_modifier(Modifier::BOLD)
+        let index = usize::try_from(hash % NAMES as u128).unwrap_or(0);
+        let color = self.palette.names[index % NAMES];
+        Self::fg(color).add_modifier(Modifier::BOLD)
     }
 }

@@ -8,6 +8,7 @@ use chat_core::{
 use chat_tui::{
     app::keymap::Code,
     event::{Event, Source},
+    ui::{Glyphs, Palette, Theme},
 };
 
 use crate::stage::{
@@ -326,6 +327,28 @@ fn what_there_is_to_know_and_to_open() {
     stage.key(Code::F(10));
     stage.write("mute");
     look("commands", &mut stage);
+}
+
+#[test]
+fn in_ascii_and_for_screen_readers() {
+    for (name, glyphs) in [("ascii", Glyphs::Ascii), ("plain", Glyphs::Plain)] {
+        let mut stage = eventful();
+        stage.theme = Theme::new(Palette::colorless(), glyphs);
+        let look = |part: &str, stage: &mut Stage| {
+            let screen = stage.screen();
+            let drawn = |c: char| matches!(c, '\u{2194}'..='\u{25FF}' | '…' | '·' | '“' | '”');
+            assert_eq!(screen.chars().find(|c| drawn(*c)), None, "{screen}");
+            insta::assert_snapshot!(format!("{name}_{part}_80x24"), screen);
+        };
+        stage.write("First try");
+        stage.key(Code::Enter);
+        look("chat", &mut stage);
+        stage.ctrl('k');
+        look("switcher", &mut stage);
+        stage.key(Code::Esc);
+        stage.key(Code::Esc);
+        look("list", &mut stage);
+    }
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub(crate) struct Stage {
     pub(crate) effects: Vec<Effect>,
     /// The disk, on which nothing is, answers at once.
     pub(crate) disk_answers: bool,
+    pub(crate) theme: Theme,
     terminal: Terminal<TestBackend>,
     cache: LayoutCache,
 }
@@ -67,6 +68,7 @@ impl Stage {
             app,
             effects,
             disk_answers: true,
+            theme: Theme::colorful(),
             terminal: Terminal::new(TestBackend::new(width, height)).unwrap(),
             cache: LayoutCache::default(),
         }
@@ -135,10 +137,10 @@ impl Stage {
     /// Draws until nothing changes any more, and gives the screen as text.
     pub(crate) fn screen(&mut self) -> String {
         for _ in 0..3 {
-            let (app, cache) = (&self.app, &mut self.cache);
+            let (app, theme, cache) = (&self.app, self.theme, &mut self.cache);
             let mut seen = None;
             self.terminal
-                .draw(|frame| seen = Some(view(app, Theme::colorful(), cache, frame)))
+                .draw(|frame| seen = Some(view(app, theme, cache, frame)))
                 .unwrap();
             self.event(Event::Seen(seen.unwrap()));
         }

@@ -1,7 +1,7 @@
 //! The tests' own program run again, as another process that can be killed.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -72,7 +72,7 @@ fn open_window() {
     let program = client::program(&setting(SERVER), Path::new(&setting(HOME)));
     let terminal = Terminal::run(program, 80, 24);
     terminal.shows("Sign in");
-    writeln!(std::io::stdout(), "{OPENED}").unwrap();
+    println!("{OPENED}");
     let _over = std::io::stdin().read_line(&mut String::new());
 }
 
@@ -112,7 +112,7 @@ async fn panic_when_told() {
     let client = chat_core::client::Client::new(&server).unwrap();
     let mut told = signal(SignalKind::user_defined1()).unwrap();
     tokio::select! {
-        outcome = chat_tui::run(chat_tui::Options { client, server, profile: None, config: chat_tui::config::Config::default() }) => outcome.unwrap(),
+        outcome = chat_tui::run(chat_tui::Options { client, server, profile: None, plain: false }) => outcome.unwrap(),
         _ = told.recv() => panic!("this was to be expected"),
     }
 }

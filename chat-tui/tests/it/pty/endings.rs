@@ -24,7 +24,7 @@ fn quitting_gives_the_terminal_back() {
 fn being_told_to_end_gives_the_terminal_back() {
     let server = Server::start();
     server.person("maya", "Maya");
-    for signal in [Signal::TERM, Signal::HUP] {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let home = Home::new();
         let mut terminal = Terminal::signed_in(&home, &server, "maya");
         terminal.is_taken();

@@ -43,11 +43,14 @@ fn names_titles_and_messages_leave_no_sequence_of_theirs_in_what_is_written_to_t
     terminal.shows("Eve");
     // Nobody looks: what comes now is told by notifications.
     terminal.press("\u{1b}[O");
-    let mut told = 0;
-    for attack in ATTACKS {
+    // Keys are taken in their order: what they do shows that it is known.
+    terminal.press(&ctrl('t'));
+    terminal.shows("New conversation");
+    terminal.press(ESC);
+    terminal.hides("New conversation");
+    for (told, attack) in ATTACKS.iter().enumerate() {
         name.says(direct, &format!("say {attack} http://example.org/{attack}"));
-        told += 1;
-        terminal.until("it is told", |_, outside| outside.bells >= told);
+        terminal.until("it is told", |_, outside| outside.bells > told);
     }
     name.says(direct, "the end");
     terminal.press("\u{1b}[I");

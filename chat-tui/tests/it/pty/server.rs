@@ -1,7 +1,7 @@
 //! A real server: a process that can be killed, and starts anew on the same address and data.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader},
     net::SocketAddr,
     process::{Child, Stdio},
 };
@@ -174,7 +174,7 @@ impl Serve {
 /// Serves as long as the process that asked for it lives.
 pub(crate) async fn serve(Serve(config): Serve) {
     let server = ChatServer::bind(config).await.unwrap();
-    writeln!(std::io::stdout(), "listening on {}", server.local_addr()).unwrap();
+    println!("listening on {}", server.local_addr());
     let over = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
     drop(over.await);
     server.shutdown();

@@ -31,6 +31,14 @@ fn client_in_a_shell(home: &Home, server: &Server) -> (Terminal, Pid) {
     )
 }
 
+/// Waits until the shell has said so many times that the client is stopped, and waits for a command.
+fn is_stopped(terminal: &Terminal, times: usize) {
+    terminal.until("the shell says that it is stopped", |screen, _| {
+        let text = screen.contents();
+        text.matches("Stopped").count() == times && text.trim_end().ends_with("ready>")
+    });
+}
+
 #[test]
 fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_everything_back() {
     let (server, home) = (Server::start(), Home::new());
@@ -42,9 +50,9 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_everything_back() {
     terminal.press("half a thou");
     terminal.shows("half a thou");
 
-    for _ in 0..2 {
+    for times in 1..=2 {
         terminal.press(&ctrl('z'));
-        terminal.shows("ready> ");
+        is_stopped(&terminal, times);
         terminal.is_given_back();
         terminal.press(&format!("echo the shell is $((40 + 2)){ENTER}"));
         terminal.shows("the shell is 42");
@@ -75,7 +83,7 @@ fn it_can_be_stopped_from_outside_and_gives_the_terminal_back_where_it_is_asked_
     server.person("maya", "Maya");
     let (terminal, client) = client_in_a_shell(&home, &server);
     kill_process(client, Signal::TSTP).unwrap();
-    terminal.shows("ready> ");
+    is_stopped(&terminal, 1);
     terminal.is_given_back();
     terminal.press(&format!("fg{ENTER}"));
     terminal.is_taken();
@@ -83,11 +91,12 @@ fn it_can_be_stopped_from_outside_and_gives_the_terminal_back_where_it_is_asked_
 
     // This one cannot be noticed; the terminal is in order again when it goes on.
     kill_process(client, Signal::STOP).unwrap();
-    terminal.shows("ready> ");
+    is_stopped(&terminal, 1);
     // The line is still raw, where Enter ends no line.
     terminal.press("stty sane; fg\n");
     terminal.shows("● online");
     terminal.press(&ctrl('z'));
+    is_stopped(&terminal, 2);
     terminal.is_given_back();
     // In the background it stops again, and it can be ended there.
     terminal.press(&format!("bg; echo in the back''ground{ENTER}"));

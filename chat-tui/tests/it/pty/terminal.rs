@@ -36,6 +36,12 @@ struct State {
     closed: bool,
 }
 
+impl State {
+    fn is_amid_a_frame(&self) -> bool {
+        self.parser.callbacks().drawing && !self.closed
+    }
+}
+
 impl Shown {
     /// A test that fails while it looks must not take others along.
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -56,6 +62,8 @@ pub(crate) struct Outside {
     pub(crate) focus: bool,
     /// Requests that are only passed on to the world outside of the screen, as they came.
     pub(crate) requests: Vec<String>,
+    /// A frame is being drawn; what is on the screen is not one yet.
+    drawing: bool,
     /// Questions to be answered by the keyboard.
     answers: Vec<&'static [u8]>,
 }
@@ -91,6 +99,8 @@ impl Callbacks for Outside {
         match (first, parameters, last) {
             (Some(b'?'), [[1004]], 'h') => self.focus = true,
             (Some(b'?'), [[1004]], 'l') => self.focus = false,
+            (Some(b'?'), [[2026]], 'h') => self.drawing = true,
+            (Some(b'?'), [[2026]], 'l') => self.drawing = false,
             (None, [[6]], 'n') => self.answers.push(b"\x1b[1;1R"),
             (None, [[0]] | [], 'c') => self.answers.push(b"\x1b[?62;22c"),
             _ => {}
@@ -104,6 +114,10 @@ pub(crate) struct Line([u64; 4]);
 
 /// All that a program can have changed about a terminal and forgotten to change back.
 #[derive(Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a mode that can be on by itself"
+)]
 pub(crate) struct Modes {
     line: Line,
     alternate_screen: bool,
@@ -193,7 +207,7 @@ impl Terminal {
     pub(crate) fn until(&self, what: &str, is_so: impl Fn(&Screen, &Outside) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.state();
-        while !is_so(state.parser.screen(), state.parser.callbacks()) {
+        while state.is_amid_a_frame() || !is_so(state.parser.screen(), state.parser.callbacks()) {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(
                 !left.is_zero() && !state.closed,
@@ -278,14 +292,10 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // A program that is stopped takes nothing but this.
-        let _gone = self.child.kill();
-        if let Some(pid) = self.child.process_id() {
-            let pid = i32::try_from(pid)
-                .ok()
-                .and_then(rustix::process::Pid::from_raw);
+        if !self.state().closed {
+            // A program that is stopped takes nothing but this.
             let _gone =
-                pid.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::KILL));
+                rustix::process::kill_process(self.process(), rustix::process::Signal::KILL);
         }
         let _gone = self.child.wait();
         if let Some(reader) = self.reader.take() {
