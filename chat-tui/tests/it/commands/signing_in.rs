@@ -89,7 +89,8 @@ async fn commands_of_one_profile_at_one_time_share_its_sign_in() {
     let setting = Setting::new().await;
     let script = setting.script("bot").await;
     setting.person("ana").await;
-    let mut following = script.follow(&["--json"]);
+    // It may begin late: those that are said before are not more than the last hundred.
+    let mut following = script.follow(&["--json", "-n", "100"]);
     let texts: Vec<String> = (0..12).map(|number| format!("number {number}")).collect();
     let sends = texts.iter().map(|text| async {
         let sent = script.run(&["send", "@ana", text]).await;
