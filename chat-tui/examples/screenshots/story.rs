@@ -80,9 +80,9 @@ async fn take_pictures(team: &Team, address: &str) -> anyhow::Result<()> {
     picture(&terminal, "chat")?;
 
     terminal.press(CTRL_K);
-    terminal.shows("@ people   # groups");
+    terminal.shows("> commands");
     terminal.press("e");
-    terminal.hides("@ people   # groups");
+    terminal.shows("@ana");
     picture(&terminal, "switcher")?;
     terminal.press(ESC);
     terminal.hides("Go to");

@@ -204,6 +204,8 @@ pub struct App {
     /// What was typed while a message was on its way into the outbox.
     held: VecDeque<Event>,
     server_address: String,
+    /// The user name of an earlier sign-in, or nothing.
+    username: String,
     seed: u128,
 }
 
@@ -258,6 +260,7 @@ impl App {
             submitted: None,
             held: VecDeque::new(),
             server_address: start.server,
+            username: start.username,
             seed: start.seed.as_u128(),
         };
         if let Some(me) = me {

@@ -130,10 +130,9 @@ impl App {
     }
 
     pub(super) fn ask_to_sign_in(&mut self, reason: Option<Plain>) {
-        let username = self
-            .me
-            .and_then(|me| self.people.get(me))
-            .map_or(String::new(), |person| person.username.as_str().to_owned());
+        let me = self.me.and_then(|me| self.people.get(me));
+        let username = me.map_or(self.username.as_str(), |me| me.username.as_str());
+        let username = username.to_owned();
         self.resuming = None;
         self.screen = Screen::SignIn(SignIn::new(&self.server_address, &username, reason));
         self.close_dialogs();

@@ -14,6 +14,7 @@ use super::{Outcome, SignedIn, World};
 use crate::{
     app::problem_words,
     cache::{Cache, Put},
+    config::Profile,
     effect::Effect,
     event::Event,
     kept::{Heard, Kept, Refusal},
@@ -76,6 +77,12 @@ impl World {
         let profile = self.profile.as_ref()?;
         let goes_on = profile.can_resume(&self.server);
         Cache::last_user(profile.directory()).filter(|_| goes_on)
+    }
+
+    /// Whether this is whose sign-in the profile has: somebody else may have signed in without a screen since.
+    pub(super) fn is_of_last_sign_in(&self, kept: &Kept) -> bool {
+        let username = self.profile.as_ref().map(Profile::username);
+        kept.me.as_ref().map(|me| me.username.as_str()) == username
     }
 
     /// Where an account is kept, and which one is open.

@@ -108,11 +108,15 @@ impl World {
             Some(user) => world.account().open(user).await?,
             None => None,
         };
-        let kept = opened.map(|(cache, kept)| {
-            world.cache = Some(cache);
-            kept
-        });
-        Ok((world, kept.unwrap_or_default()))
+        let Some((cache, kept)) = opened else {
+            return Ok((world, Kept::default()));
+        };
+        if !world.is_of_last_sign_in(&kept) {
+            cache.close().await;
+            return Ok((world, Kept::default()));
+        }
+        world.cache = Some(cache);
+        Ok((world, kept))
     }
 
     /// How the user wants this client to be.

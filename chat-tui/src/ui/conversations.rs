@@ -152,7 +152,7 @@ impl Pen<'_> {
         } else {
             let x = area.width.saturating_sub(cells(width(&at)) + 1);
             put(buffer, area, x, 0, &Line::styled(at, self.theme.dim()));
-            let room = columns.saturating_sub(4 + width(&badge));
+            let room = columns.saturating_sub(5 + width(&badge));
             let mut second = vec![Span::styled(bar, self.theme.accent()), Span::raw("  ")];
             let own_words = self.app.chat_of(item.id).filter(|_| !is_open);
             if own_words.is_some_and(|chat| !chat.composer.is_empty()) {
