@@ -12,6 +12,7 @@ pub mod deed;
 mod editor;
 pub mod effect;
 pub mod event;
+mod hyperlinks;
 pub mod kept;
 mod opener;
 mod outside;

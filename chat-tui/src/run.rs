@@ -90,7 +90,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let mut looping = Loop {
         app,
         world,
-        screen: Screen::take().context("this terminal cannot be used")?,
+        screen: Screen::take(variable).context("this terminal cannot be used")?,
         outside: Outside::new(preferences.notify, variable),
         theme,
         cache: LayoutCache::default(),
@@ -341,7 +341,10 @@ impl Loop {
         let (app, theme, cache) = (&self.app, self.theme, &mut self.cache);
         let mut seen = Seen::default();
         self.screen
-            .draw(|frame| seen = view(app, theme, cache, frame))
+            .draw(|frame| {
+                seen = view(app, theme, cache, frame);
+                cache.links().to_vec()
+            })
             .context("the terminal cannot be written to")?;
         let title = self.app.title();
         if title != self.title {

@@ -21,6 +21,8 @@ use crossterm::{
 };
 use ratatui::{Frame, Terminal, backend::CrosstermBackend};
 
+use crate::{hyperlinks::Hyperlinks, ui::Link};
+
 /// Whether there is something to be given back.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
@@ -39,10 +41,12 @@ pub(crate) struct Screen {
     mouse: bool,
     /// What is shown is not what was drawn last.
     doubtful: bool,
+    hyperlinks: Hyperlinks,
 }
 
 impl Screen {
-    pub(crate) fn take() -> io::Result<Self> {
+    /// `variable` is the environment.
+    pub(crate) fn take(variable: impl Fn(&str) -> Option<String>) -> io::Result<Self> {
         restore_on_panic();
         let taken = enter().and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
         match taken {
@@ -50,6 +54,7 @@ impl Screen {
                 terminal,
                 mouse: false,
                 doubtful: false,
+                hyperlinks: Hyperlinks::new(variable),
             }),
             Err(error) => {
                 restore();
@@ -81,14 +86,24 @@ impl Screen {
     }
 
     /// Draws a frame, which the terminal shows as a whole if it can.
-    pub(crate) fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+    pub(crate) fn draw(
+        &mut self,
+        render: impl FnOnce(&mut Frame<'_>) -> Vec<Link>,
+    ) -> io::Result<()> {
         execute!(stdout(), BeginSynchronizedUpdate)?;
         if std::mem::take(&mut self.doubtful) {
             // The terminal library's own way asks the terminal where the cursor is, and its answer is among the keys.
             execute!(self.terminal.backend_mut(), Clear(ClearType::All))?;
             self.terminal.swap_buffers();
+            self.hyperlinks.forget();
         }
-        self.terminal.draw(render)?;
+        let mut links = Vec::new();
+        let frame = self.terminal.draw(|frame| links = render(frame))?;
+        if self.hyperlinks.would_change(&links) {
+            let buffer = frame.buffer.clone();
+            let backend = self.terminal.backend_mut();
+            self.hyperlinks.show(&links, &buffer, backend)?;
+        }
         execute!(stdout(), EndSynchronizedUpdate)
     }
 

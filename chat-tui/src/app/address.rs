@@ -1,5 +1,7 @@
 //! Web and mail addresses in messages: what they are, and where they really lead.
 
+use std::ops::Range;
+
 use linkify::{LinkFinder, LinkKind};
 
 use super::text::Plain;
@@ -15,17 +17,29 @@ impl Address {
     /// The addresses in a text, each once, in their order.
     #[must_use]
     pub fn all_in(text: &Plain) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for (_, address) in Self::places_in(text) {
+            if !all.contains(&address) {
+                all.push(address);
+            }
+        }
+        all
+    }
+
+    /// The addresses in a text, and at which bytes they stand.
+    #[must_use]
+    pub fn places_in(text: &Plain) -> Vec<(Range<usize>, Self)> {
         let mut finder = LinkFinder::new();
         finder.kinds(&[LinkKind::Url, LinkKind::Email]);
-        let mut all: Vec<Self> = Vec::new();
-        for link in finder.links(text.as_str()) {
+        let links = finder.links(text.as_str());
+        let places = links.filter_map(|link| {
             let address = match link.kind() {
                 LinkKind::Email => Self::of_mail(link.as_str()),
                 _ => Self::of_web(link.as_str()),
             };
-            all.extend(address.filter(|address| !all.contains(address)));
-        }
-        all
+            Some((link.start()..link.end(), address?))
+        });
+        places.collect()
     }
 
     fn of_web(text: &str) -> Option<Self> {

@@ -4,9 +4,9 @@ use std::{collections::HashMap, ops::Range, rc::Rc};
 
 use chat_core::model::ConversationId;
 
-use super::hits::Hits;
+use super::{hits::Hits, links::Link};
 use crate::{
-    app::{text::Plain, timeline::ItemId, wrap::wrap},
+    app::{address::Address, text::Plain, timeline::ItemId, wrap::wrap},
     event::Spot,
 };
 
@@ -24,6 +24,8 @@ pub(super) struct Wrapped {
     pub(super) rows: Vec<Range<usize>>,
     /// How many more there are.
     pub(super) folded: usize,
+    /// The addresses in it, and where.
+    pub(super) links: Vec<(Range<usize>, Address)>,
 }
 
 #[derive(Debug)]
@@ -39,6 +41,7 @@ pub struct LayoutCache {
     held: HashMap<(ConversationId, ItemId, usize, bool), Held>,
     frame: u64,
     pub(super) hits: Hits,
+    pub(super) links: Vec<Link>,
 }
 
 impl LayoutCache {
@@ -48,10 +51,17 @@ impl LayoutCache {
         self.hits.at(column, row)
     }
 
+    /// The addresses that the last frame showed.
+    #[must_use]
+    pub fn links(&self) -> &[Link] {
+        &self.links
+    }
+
     /// A frame begins.
     pub(super) fn begin(&mut self) {
         self.frame += 1;
         self.hits.clear();
+        self.links.clear();
         if self.held.len() > HELD {
             let frame = self.frame;
             self.held.retain(|_, held| held.used + 2 >= frame);
@@ -79,7 +89,12 @@ impl LayoutCache {
         let shown = if unfolded { MOST_ROWS } else { FOLDED_ROWS };
         let folded = rows.len().saturating_sub(shown);
         rows.truncate(shown);
-        let wrapped = Rc::new(Wrapped { rows, folded });
+        let links = Address::places_in(body);
+        let wrapped = Rc::new(Wrapped {
+            rows,
+            folded,
+            links,
+        });
         let held = Held {
             body: body.clone(),
             wrapped: Rc::clone(&wrapped),

@@ -323,7 +323,7 @@ impl Walk<'_, '_> {
         after: &str,
         called: &[Called],
     ) -> Vec<Line<'static>> {
-        let columns = self.columns.saturating_sub(GUTTER + 1).clamp(1, WIDEST);
+        let columns = self.body_columns();
         let unfolded = self.chat.unfolded.contains(&id);
         let wrapped = self
             .pen
@@ -357,6 +357,16 @@ impl Walk<'_, '_> {
             rows.push(self.note(&text, dim));
         }
         rows
+    }
+
+    /// How wide a text is at most.
+    pub(super) fn body_columns(&self) -> usize {
+        self.columns.saturating_sub(GUTTER + 1).clamp(1, WIDEST)
+    }
+
+    /// The column in which texts begin.
+    pub(super) fn body_column() -> u16 {
+        super::cells(GUTTER)
     }
 
     /// A row of a text, in which names that call somebody stand out.

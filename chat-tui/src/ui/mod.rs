@@ -9,6 +9,7 @@ mod hits;
 mod inbox;
 mod key_bar;
 mod layout_cache;
+mod links;
 mod menu;
 mod message;
 mod new_conversation;
@@ -36,6 +37,7 @@ use ratatui::{
 pub use self::{
     glyphs::Glyphs,
     layout_cache::LayoutCache,
+    links::Link,
     palette::{Palette, Preset},
     theme::Theme,
 };
@@ -71,6 +73,10 @@ pub fn view(app: &App, theme: Theme, cache: &mut LayoutCache, frame: &mut Frame<
         put(buffer, area, 0, 0, &Line::from(line.as_ref()));
     } else {
         pen.screen(area, buffer);
+    }
+    if app.dialog.is_some() || app.completion.is_some() {
+        // What lies above them would be taken for a part of them.
+        pen.cache.links.clear();
     }
     let Pen { cursor, seen, .. } = pen;
     theme.glyphs().apply(buffer);

@@ -25,9 +25,9 @@ pub(super) struct Rows {
 
 /// A row of the timeline by the index of its item and its place in it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    index: usize,
-    row: usize,
+pub(super) struct Place {
+    pub(super) index: usize,
+    pub(super) row: usize,
 }
 
 /// One drawing of the timeline; items are laid out when the walk gets to them.
@@ -69,6 +69,12 @@ impl<'p> Pen<'p> {
                 let spot = Spot::Message(item);
                 walk.pen.cache.hits.push_row(area, cells(free + y), spot);
             }
+            let row = Rect {
+                y: area.y + cells(free + y),
+                height: 1,
+                ..area
+            };
+            walk.link(*place, row);
         }
         self.seen.top = top;
         let last = rows.last().map_or(0, |place| place.index);
@@ -95,7 +101,7 @@ impl<'p> Pen<'p> {
 }
 
 impl Walk<'_, '_> {
-    fn rows(&mut self, index: usize) -> &Rows {
+    pub(super) fn rows(&mut self, index: usize) -> &Rows {
         let rows = match self.laid_out.remove(&index) {
             Some(rows) => rows,
             None => self.lay_out(index),

@@ -102,6 +102,7 @@ fn names_titles_and_messages_leave_no_sequence_of_theirs_in_what_is_written_to_t
             .iter()
             .any(|request| request.starts_with("777;notify;Eve"))
     );
+    assert!(raw.contains(";http://example.org/"), "addresses are links");
     terminal.is_taken();
 }
 
@@ -128,6 +129,16 @@ fn sequences(raw: &str) -> Vec<String> {
     found
 }
 
+/// The mark of the beginning of a link, or of its end.
+fn is_link(mark: &str) -> bool {
+    let Some((name, address)) = mark.split_once(';') else {
+        return false;
+    };
+    let leads = ["http://", "https://", "mailto:"].iter();
+    let begins = name.starts_with("id=") && leads.clone().any(|start| address.starts_with(start));
+    (mark == ";" || begins) && address.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// What the client itself has to say to a terminal.
 fn is_ours(sequence: &str) -> bool {
     let Some(inner) = sequence.strip_prefix('\u{1b}') else {
@@ -135,12 +146,16 @@ fn is_ours(sequence: &str) -> bool {
     };
     if let Some(osc) = inner.strip_prefix(']') {
         let body = osc.trim_end_matches(['\u{7}', '\\', '\u{1b}']);
-        let known = ["0;", "2;", "52;c;", "777;notify;", "8;"];
+        if let Some(link) = body.strip_prefix("8;") {
+            return is_link(link);
+        }
+        let known = ["0;", "2;", "52;c;", "777;notify;"];
         return known.iter().any(|start| body.starts_with(start))
             && !body.contains(char::is_control);
     }
     let Some(csi) = inner.strip_prefix('[') else {
-        return false;
+        // The cursor is put aside while links are written.
+        return matches!(inner, "7" | "8");
     };
     let (parameters, last) = csi.split_at(csi.len() - 1);
     match last {
