@@ -36,7 +36,8 @@ impl Hyperlinks {
 
     /// Whether there is anything to write for a frame with these links.
     pub(crate) fn would_change(&self, links: &[Link]) -> bool {
-        !self.unknown && !(links.is_empty() && self.shown.is_empty())
+        let has_any = !links.is_empty() || !self.shown.is_empty();
+        has_any && !self.unknown
     }
 
     /// Nothing on the screen is a link any more.

@@ -34,7 +34,7 @@ impl Walk<'_, '_> {
         };
         let columns = self.body_columns();
         let unfolded = self.chat.unfolded.contains(&id);
-        let cache = &mut self.pen.cache;
+        let cache = &mut *self.pen.cache;
         let wrapped = cache.wrapped(self.chat.id, id, body, columns, unfolded);
         let Some(range) = wrapped.rows.get(n) else {
             return;
