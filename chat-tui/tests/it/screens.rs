@@ -16,7 +16,7 @@ use crate::stage::{
     of, profile, user,
 };
 
-const SIZES: [(u16, u16); 3] = [(20, 5), (80, 24), (140, 40)];
+const SIZES: [(u16, u16); 3] = [(20, 5), (80, 24), (200, 60)];
 
 fn look(name: &str, stage: &mut Stage) {
     for (width, height) in SIZES {
