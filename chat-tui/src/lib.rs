@@ -18,6 +18,7 @@ mod opener;
 mod outside;
 mod perform;
 mod run;
+mod signals;
 #[cfg_attr(not(unix), path = "no_suspend.rs")]
 mod suspend;
 mod terminal;

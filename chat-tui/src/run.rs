@@ -30,6 +30,7 @@ use crate::{
     opener,
     outside::Outside,
     perform::World,
+    signals::told_to_end,
     suspend::{self, Change, JobControl},
     terminal::{self, Screen},
     ui::{LayoutCache, Theme, view},
@@ -424,23 +425,4 @@ const fn with_ctrl(reported: char) -> char {
         '7' | '/' => '_',
         letter => letter.to_ascii_lowercase(),
     }
-}
-
-#[cfg(unix)]
-async fn told_to_end() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hang_up.recv() => {}
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-async fn told_to_end() -> anyhow::Result<()> {
-    std::future::pending().await
 }

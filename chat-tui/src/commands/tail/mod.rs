@@ -19,6 +19,7 @@ use super::{
     place::{self, Place},
     session::Session,
 };
+use crate::signals::told_to_end;
 use follow::Follow;
 use printer::Printer;
 
@@ -197,23 +198,4 @@ async fn print_after(
         }
     }
     Ok(())
-}
-
-#[cfg(unix)]
-async fn told_to_end() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hang_up.recv() => {}
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-async fn told_to_end() -> anyhow::Result<()> {
-    Ok(tokio::signal::ctrl_c().await?)
 }
