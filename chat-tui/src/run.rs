@@ -186,7 +186,8 @@ impl Loop {
         Ok(())
     }
 
-    /// What a key asks of the disk is there within a moment: then the key and what comes of it are one frame.
+    /// What a key asks of the disk is there within a moment: then the key and what comes of it are one frame. And what is on the
+    /// screen of a draft is on the disk already, whatever becomes of this process.
     async fn wait_for_the_disk(&mut self) -> anyhow::Result<()> {
         let until = Instant::now() + MOMENT;
         while self.world.has_awaited() {
@@ -195,6 +196,8 @@ impl Loop {
                 Err(_) => break,
             }
         }
+        // A disk that hangs holds up no key for longer.
+        let _late = timeout_at(until, self.world.words_are_kept()).await;
         Ok(())
     }
 

@@ -15,11 +15,14 @@ pub(super) struct Queue<T>(Arc<Shared<T>>);
 struct Shared<T> {
     waiting: Mutex<Waiting<T>>,
     changed: Notify,
+    written: Notify,
 }
 
 #[derive(Debug)]
 struct Waiting<T> {
     items: Vec<T>,
+    /// What was taken is being written.
+    under_way: bool,
     closed: bool,
 }
 
@@ -34,9 +37,11 @@ impl<T> Queue<T> {
         Self(Arc::new(Shared {
             waiting: Mutex::new(Waiting {
                 items: Vec::new(),
+                under_way: false,
                 closed: false,
             }),
             changed: Notify::new(),
+            written: Notify::new(),
         }))
     }
 
@@ -52,19 +57,35 @@ impl<T> Queue<T> {
         self.0.changed.notify_one();
     }
 
-    /// All that waits, as soon as there is anything; none after the end.
+    /// All that waits, as soon as there is anything; none after the end. What was taken before is written now.
     pub(super) async fn take(&self) -> Option<Vec<T>> {
         loop {
             {
                 let mut waiting = self.lock();
-                if !waiting.items.is_empty() {
+                waiting.under_way = !waiting.items.is_empty();
+                if waiting.under_way {
                     return Some(mem::take(&mut waiting.items));
                 }
+                self.0.written.notify_waiters();
                 if waiting.closed {
                     return None;
                 }
             }
             self.0.changed.notified().await;
+        }
+    }
+
+    /// Waits until nothing is left to be written.
+    pub(super) async fn is_written(&self) {
+        loop {
+            let written = self.0.written.notified();
+            {
+                let waiting = self.lock();
+                if waiting.items.is_empty() && !waiting.under_way {
+                    return;
+                }
+            }
+            written.await;
         }
     }
 

@@ -76,7 +76,12 @@ impl WordsWriter {
             .change(|waiting| waiting.push(Change::Remove(client_id)));
     }
 
-    /// Keeps what stands in a composer. It survives the end of this process from the next moment on.
+    /// Waits until all that was asked for so far would survive the end of this process.
+    pub(crate) async fn are_kept(&self) {
+        self.queue.is_written().await;
+    }
+
+    /// Keeps what stands in a composer.
     pub(crate) fn draft(&self, conversation: ConversationId, draft: KeptDraft) {
         self.queue.change(|waiting| match waiting.last_mut() {
             // Of letters that come faster than they are written, only the newest state counts.

@@ -180,6 +180,13 @@ impl World {
         });
     }
 
+    /// Waits until what the user wrote is on disk.
+    pub(crate) async fn words_are_kept(&self) {
+        if let Some(cache) = &self.cache {
+            cache.words.are_kept().await;
+        }
+    }
+
     /// An answer that the user waits for comes within a moment, because only the disk has to give it.
     pub(crate) fn has_awaited(&self) -> bool {
         self.recalling > 0 || !self.puttings.is_empty()
