@@ -17,7 +17,7 @@ use crate::{
         text::{fit, width},
         timeline::excerpt,
     },
-    event::Spot,
+    event::{Source, Spot},
 };
 
 impl Pen<'_> {
@@ -29,6 +29,10 @@ impl Pen<'_> {
                 format!("Search in {}", fit(name.as_str(), 40))
             }
             _ => "Search everywhere".to_owned(),
+        };
+        let title = match search.source {
+            Source::Server => title,
+            Source::Disk => format!("{title} — offline: what is kept here"),
         };
         let inner = self.popup(&title, (90, area.height), area, buffer);
         if inner.height == 0 {

@@ -3,11 +3,12 @@
 use chat_core::{
     client::{ClientError, Event as LiveEvent},
     model::{ClientId, Draft, Profile},
+    protocol::rest,
 };
 use chat_tui::{
     app::{Screen, keymap::Code, link::LinkState, timeline::Sending},
     effect::Effect,
-    event::Event,
+    event::{Event, Source},
     kept::{Kept, KeptDraft, KeptReply, Queued, Refusal},
 };
 
@@ -302,4 +303,24 @@ fn a_group_that_is_only_kept_is_not_followed_before_the_server_tells_how_far_it_
         snapshot: true,
     });
     assert!(stage.asked().contains(&Effect::Open(conversation(10), 250)));
+}
+
+#[test]
+fn without_a_server_what_is_kept_is_searched_and_said_to_be_no_more_than_that() {
+    let mut stage = Stage::with_kept(100, 24, true, kept());
+    stage.asked();
+    stage.ctrl('f');
+    stage.write("pears");
+    let asked = stage.asked();
+    let ticket = asked.iter().rev().find_map(|effect| match effect {
+        Effect::Search { ticket, query, .. } if query == "pears" => Some(*ticket),
+        _ => None,
+    });
+    let found = rest::Page {
+        items: vec![message(ANA, 2, ANA, "apples and pears", at(-60))],
+        next_cursor: None,
+    };
+    stage.event(Event::Searched(ticket.unwrap(), Ok(found), Source::Disk));
+    assert_eq!(stage.rows_with("offline: what is kept here").len(), 1);
+    assert_eq!(stage.rows_with("apples and pears").len(), 1);
 }
