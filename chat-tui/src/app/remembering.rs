@@ -131,7 +131,8 @@ impl App {
             return;
         }
         chat.kept = chat.to_keep();
-        effects.push(Effect::KeepDraft(chat.id, Box::new(chat.kept.clone())));
+        // Before all else: words that go from the outbox into the draft are in both for a moment, and never in none.
+        effects.insert(0, Effect::KeepDraft(chat.id, Box::new(chat.kept.clone())));
     }
 }
 

@@ -69,7 +69,8 @@ impl HeardWriter {
     /// The server's store began a new life: what is kept of the one before is void.
     pub(crate) fn begin_epoch(&self, epoch: Uuid) {
         self.queue.change(|waiting| {
-            waiting.clear();
+            // Who I am is the same in all lives.
+            waiting.retain(|change| matches!(change, Change::Heard(Heard::Me(_))));
             waiting.push(Change::Epoch(epoch));
         });
     }

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use chat_core::model::{
-    Change, ClientId, ConversationId, Draft, Entry, Message, MessageId, Seq, Timestamp, UserId,
+    Change, ClientId, ConversationId, Draft, Entry, Message, MessageId, Profile, Seq, Timestamp,
+    UserId,
 };
 use uuid::Uuid;
 
@@ -23,6 +24,15 @@ fn place() -> ConversationId {
 
 fn client_id(n: u128) -> ClientId {
     ClientId::from_uuid(Uuid::from_u128(n))
+}
+
+fn profile() -> Profile {
+    Profile {
+        id: me(),
+        username: "maya".to_owned(),
+        display_name: "Maya".to_owned(),
+        presence: None,
+    }
 }
 
 fn put(n: u128, body: &str) -> Put {
@@ -207,11 +217,14 @@ async fn a_log_is_recalled_without_holes_and_as_it_is_now() {
 async fn another_life_of_the_store_and_signing_out_leave_nothing_of_the_server_but_the_words() {
     let home = tempfile::tempdir().unwrap();
     let (cache, _) = open(home.path()).await;
+    let me = profile();
+    cache.heard.keep(Heard::Me(me.clone()));
     cache.heard.begin_epoch(Uuid::from_u128(1));
     cache.heard.keep(Heard::Entries(vec![said(1, "one")]));
     cache.words.put(put(1, "mine")).await.unwrap().unwrap();
     cache.close().await;
-    let (cache, _) = open(home.path()).await;
+    let (cache, kept) = open(home.path()).await;
+    assert_eq!(kept.me, Some(me));
     assert_eq!(cache.epoch, Some(Uuid::from_u128(1)));
     assert_eq!(cache.reader.tail(place(), 9).await.unwrap().len(), 1);
     cache.heard.begin_epoch(Uuid::from_u128(2));

@@ -108,9 +108,13 @@ impl World {
     }
 
     /// Signed out: what the server told is not left behind. What the user wrote and did not send is theirs.
-    pub(super) fn forget_account(&self) {
-        if let Some(cache) = &self.cache {
+    pub(super) fn forget_account(&mut self) {
+        if let Some(cache) = self.cache.take() {
             cache.heard.forget_all();
+            self.tasks.spawn(async move {
+                cache.close().await;
+                Outcome::Nothing
+            });
         }
     }
 

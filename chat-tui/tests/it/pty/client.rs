@@ -15,6 +15,7 @@ pub(crate) const TAB: &str = "\t";
 pub(crate) const ESC: &str = "\x1b";
 pub(crate) const UP: &str = "\x1b[A";
 pub(crate) const F2: &str = "\x1bOQ";
+pub(crate) const F9: &str = "\x1b[20~";
 
 /// Ctrl and a letter, as a terminal sends it.
 pub(crate) fn ctrl(letter: char) -> String {

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use rustix::process::{Signal, kill_process};
 
 use super::{
-    client::{ENTER, Home, ctrl},
-    server::Server,
+    client::{ENTER, F9, Home, ctrl},
+    server::{PASSWORD, Server},
     terminal::Terminal,
 };
 
@@ -127,4 +127,26 @@ fn what_was_on_the_screen_as_sent_or_being_sent_is_said_once_though_the_client_w
         .filter(|text| text.starts_with("count"))
         .collect();
     assert!(counted.is_sorted(), "{said:?}");
+}
+
+#[test]
+fn a_draft_is_there_again_after_signing_out_and_in() {
+    let (server, home) = (Server::start(), Home::new());
+    let (maya, bo) = (server.person("maya", "Maya"), server.person("bo", "Bo"));
+    let conversation = bo.direct(maya.id);
+    bo.says(conversation, "What do you think?");
+    let terminal = Terminal::signed_in(&home, &server, "maya");
+    terminal.open_first("Bo");
+    terminal.press("half a thought");
+    terminal.shows("half a thought");
+    terminal.press(F9);
+    terminal.shows("Sign out here?");
+    terminal.press("y");
+    terminal.shows("you are signed out");
+    // The form knows who it was.
+    terminal.paste(PASSWORD);
+    terminal.press(ENTER);
+    terminal.shows("draft");
+    terminal.press(ENTER);
+    terminal.shows("half a thought");
 }
