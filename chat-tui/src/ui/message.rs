@@ -247,7 +247,7 @@ impl Walk<'_, '_> {
         rows
     }
 
-    /// In a group, who has read the newest of my messages.
+    /// Who has read the newest of my messages, in words: its mark differs from that of a delivered one by colour alone.
     fn readers(&self, seq: Seq) -> Option<String> {
         let app = self.pen.app;
         let item = app.list.get(self.chat.id)?;
@@ -259,8 +259,12 @@ impl Walk<'_, '_> {
             .rev()
             .take(200)
             .find(|line| line.said().is_some_and(|said| Some(said.sender) == app.me))?;
-        if item.kind != ConversationKind::Group || newest_of_mine.seq != seq {
+        if newest_of_mine.seq != seq {
             return None;
+        }
+        if item.kind == ConversationKind::Direct {
+            let is_read = self.chat.receipt(seq, app.me) == Receipt::Read;
+            return is_read.then(|| "read".to_owned());
         }
         let readers: Vec<UserId> = self.chat.readers(seq, app.me).collect();
         let names: Vec<&str> = readers.iter().map(|id| app.people.name(*id)).collect();

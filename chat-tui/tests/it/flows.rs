@@ -328,7 +328,7 @@ fn scrolling_down_to_the_end_follows_what_comes() {
 }
 
 #[test]
-fn a_read_receipt_doubles_the_tick() {
+fn a_read_receipt_doubles_the_tick_and_says_so_in_a_word() {
     let mut stage = with_ana(3);
     let members = [ME, ANA].map(|id| Member {
         user: profile(id, "somebody"),
@@ -353,6 +353,10 @@ fn a_read_receipt_doubles_the_tick() {
     assert_eq!(stage.rows_with("✓  anyone?").len(), 1);
     stage.entries([entry(ANA, 6, ANA, "yes", 0)]);
     assert_eq!(stage.rows_with("✓✓ anyone?").len(), 1);
+    // Without colours the mark is that of a delivered one.
+    let row = stage.rows_with("✓✓ anyone?")[0];
+    let screen = stage.screen();
+    assert!(screen.lines().nth(row + 1).unwrap().ends_with("│    read"));
 }
 
 #[test]
