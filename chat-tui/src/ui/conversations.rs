@@ -58,7 +58,7 @@ impl Pen<'_> {
             }),
             (moved, _) => match key(Context::List, Action::First) {
                 Some(key) if self.app.pane == Pane::List => {
-                    Some(format!("   {moved} moved · {key} takes them along"))
+                    Some(format!("   {moved} moved · {key} sorts"))
                 }
                 _ => Some(format!("   {moved} moved")),
             },
