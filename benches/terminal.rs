@@ -88,6 +88,19 @@ async fn main() -> anyhow::Result<()> {
     say(&row("key to frame, typing while scrolled up", &above))?;
     client.press("\x03")?;
     client.press("\x1b[1;5F")?;
+    client.press(CTRL_K)?;
+    client.until("Go to")?;
+    // A letter that nearly all names have, and away with it again.
+    let (mut written, mut key) = (Vec::new(), "o");
+    for _ in 0..arguments.keys / 5 {
+        written.extend(client.keys(1, key)?);
+        key = if key == "o" { "\x7f" } else { "o" };
+    }
+    say(&row(
+        "key to frame, in the popup that leads everywhere",
+        &written,
+    ))?;
+    client.press("\x1b")?;
 
     idle(&mut client, Duration::from_secs(arguments.idle_seconds))?;
     flood(&mut client, &crowd, &arguments).await?;

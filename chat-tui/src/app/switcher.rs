@@ -147,28 +147,25 @@ impl Switcher {
     /// Those who were met, and those whom the server found.
     fn people(&self, app: &App, kind: Kind, scale: &mut Scale) -> Vec<(u32, Target)> {
         let have_rows: HashSet<UserId> = app.list.all().filter_map(|item| item.peer).collect();
-        let mut people: Vec<(UserId, Person)> = app
-            .people
-            .iter()
-            .map(|(id, person)| (id, person.clone()))
-            .collect();
-        for profile in &self.found {
-            if app.people.get(profile.id).is_none() {
-                people.push((profile.id, Person::new(profile)));
-            }
-        }
-        people.sort_by(|(_, one), (_, other)| one.name.as_str().cmp(other.name.as_str()));
-        let mut scored = Vec::new();
-        for (id, Person { name, username, .. }) in people {
-            let score = scale.nearest(&[name.as_str(), username.as_str()]);
+        let known = app.people.iter().map(|(id, person)| (id, person.clone()));
+        let unknown = self.found.iter();
+        let unknown = unknown.filter(|profile| app.people.get(profile.id).is_none());
+        let unknown = unknown.map(|profile| (profile.id, Person::new(profile)));
+        let mut near: Vec<(u32, UserId, Person)> = known
+            .chain(unknown)
             // Who has a row of their own is found by it.
-            if let Some(score) = score
-                && (kind == Kind::People || !have_rows.contains(&id))
-            {
-                scored.push((score, Target::Person { id, name, username }));
-            }
-        }
-        scored
+            .filter(|(id, _)| kind == Kind::People || !have_rows.contains(id))
+            .filter_map(|(id, person)| {
+                let names = [person.name.as_str(), person.username.as_str()];
+                Some((scale.nearest(&names)?, id, person))
+            })
+            .collect();
+        near.sort_by(|(.., one), (.., other)| one.name.as_str().cmp(other.name.as_str()));
+        let targets = near.into_iter().map(|(score, id, person)| {
+            let Person { name, username, .. } = person;
+            (score, Target::Person { id, name, username })
+        });
+        targets.collect()
     }
 
     fn go(&mut self, by: isize) {

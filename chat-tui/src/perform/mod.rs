@@ -62,6 +62,8 @@ pub(crate) struct World {
 #[derive(Debug)]
 enum Outcome {
     Event(Box<Event>),
+    /// The same from the disk: it is kept already.
+    Kept(Box<Event>),
     /// An attempt to sign in to this server is over.
     SignedIn(Box<SignedIn>),
     /// The newest that is kept of a log.
@@ -237,15 +239,16 @@ impl World {
             .as_ref()
             .filter(|_| from_disk && !self.logs_are_void);
         let reader = cache.map(|cache| cache.reader.clone());
-        self.spawn(async move {
+        self.tasks.spawn(async move {
             if let Some(reader) = reader {
                 let kept = keeping::logged(reader.stretch(id, after, limit).await);
                 if let Some(entries) = kept.flatten() {
-                    return Event::Page(id, page, Ok(entries));
+                    return Outcome::Kept(Box::new(Event::Page(id, page, Ok(entries))));
                 }
             }
             let events = client.events(id, after, limit).await;
-            Event::Page(id, page, events.map(|events| events.items))
+            let events = events.map(|events| events.items);
+            Outcome::Event(Box::new(Event::Page(id, page, events)))
         });
     }
 
@@ -258,14 +261,17 @@ impl World {
         ticket: u64,
     ) {
         let client = self.client.clone();
-        let reader = self.cache.as_ref().map(|cache| cache.reader.clone());
+        // What goes on from a page of the server's does not go on from the disk.
+        let cache = self.cache.as_ref().filter(|_| cursor.is_none());
+        let reader = cache.map(|cache| cache.reader.clone());
         let is_online = self.is_online;
         self.search(async move {
-            let mut failed = Err(ClientError::Unreachable("not connected".to_owned()));
-            if is_online || reader.is_none() {
-                failed = calls::search(&client, query.clone(), conversation, cursor).await;
-            }
-            match (failed, reader) {
+            let answer = if is_online || reader.is_none() {
+                calls::search(&client, query.clone(), conversation, cursor).await
+            } else {
+                Err(ClientError::Unreachable("not connected".to_owned()))
+            };
+            match (answer, reader) {
                 (Err(error), Some(reader)) if error.retryable() => {
                     let found = reader.search(&store::words(&query), conversation).await;
                     let found = keeping::logged(found).ok_or(error);
@@ -402,6 +408,7 @@ impl World {
                 }
                 self.ready.push_back(*event);
             }
+            Ok(Outcome::Kept(event)) => self.ready.push_back(*event),
             Ok(Outcome::Nothing) => {}
             Ok(Outcome::Recalled(id, entries)) => {
                 self.recalling = self.recalling.saturating_sub(1);

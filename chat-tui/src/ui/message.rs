@@ -21,7 +21,7 @@ use crate::app::{
 };
 
 /// Left of every text: the mark of the selection, and what has become of my message.
-const GUTTER: usize = 4;
+pub(super) const GUTTER: usize = 4;
 /// Longer lines are hard to read.
 const WIDEST: usize = 100;
 /// Messages of one person within this time stand under one name.
@@ -213,36 +213,6 @@ impl Walk<'_, '_> {
         rows.extend(self.reactions(said));
         if mine && let Some(readers) = self.readers(entry.seq) {
             rows.push(self.note(&readers, theme.dim()));
-        }
-        rows
-    }
-
-    /// What people put on a message, in as many rows as it takes; mine stands out.
-    fn reactions(&self, said: &Said) -> Vec<Line<'static>> {
-        let (me, theme) = (self.pen.app.me, self.pen.theme);
-        let room = self.columns.saturating_sub(GUTTER + 1).clamp(1, WIDEST);
-        let mut rows = Vec::new();
-        let mut row = Line::default();
-        let mut used = 0;
-        for chip in &said.reactions {
-            let style = if chip.is_by(me) {
-                theme.own_reaction()
-            } else {
-                theme.reaction()
-            };
-            let text = format!(" {} {} ", chip.shown, chip.count);
-            let wide = width(&text) + 1;
-            if used > 0 && used + wide > room {
-                rows.push(std::mem::take(&mut row));
-                used = 0;
-            }
-            let before = if used == 0 { GUTTER } else { 1 };
-            row.push_span(Span::raw(" ".repeat(before)));
-            row.push_span(Span::styled(text, style));
-            used += wide;
-        }
-        if used > 0 {
-            rows.push(row);
         }
         rows
     }

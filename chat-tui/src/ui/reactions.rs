@@ -1,4 +1,4 @@
-//! The picker of an emoji, and the names that are offered while writing.
+//! Emoji on messages and their picker, and the names that are offered while writing.
 
 use ratatui::{
     buffer::Buffer,
@@ -8,11 +8,12 @@ use ratatui::{
     widgets::{Clear, Widget},
 };
 
-use super::{Pen, cells, paint, put};
+use super::{Pen, cells, message::GUTTER, paint, put, timeline::Walk};
 use crate::{
     app::{
         reactions::Picker,
         text::{fit, width},
+        timeline::Said,
     },
     event::Spot,
 };
@@ -105,5 +106,37 @@ impl Pen<'_> {
             };
             paint(buffer, area, row, style);
         }
+    }
+}
+
+impl Walk<'_, '_> {
+    /// What people put on a message, in as many rows as it takes; mine stands out.
+    pub(super) fn reactions(&self, said: &Said) -> Vec<Line<'static>> {
+        let (me, theme) = (self.pen.app.me, self.pen.theme);
+        let room = self.body_columns();
+        let mut rows = Vec::new();
+        let mut row = Line::default();
+        let mut used = 0;
+        for chip in &said.reactions {
+            let style = if chip.is_by(me) {
+                theme.own_reaction()
+            } else {
+                theme.reaction()
+            };
+            let text = format!(" {} {} ", chip.shown, chip.count);
+            let wide = width(&text) + 1;
+            if used > 0 && used + wide > room {
+                rows.push(std::mem::take(&mut row));
+                used = 0;
+            }
+            let before = if used == 0 { GUTTER } else { 1 };
+            row.push_span(Span::raw(" ".repeat(before)));
+            row.push_span(Span::styled(text, style));
+            used += wide;
+        }
+        if used > 0 {
+            rows.push(row);
+        }
+        rows
     }
 }

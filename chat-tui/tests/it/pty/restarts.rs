@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use chat_core::model::ConversationId;
 use rustix::process::{Signal, kill_process};
 
 use super::{
@@ -22,16 +23,22 @@ fn kill(mut terminal: Terminal) {
     terminal.ends();
 }
 
-#[test]
-fn a_draft_is_there_again_after_the_client_was_killed() {
-    let (server, home) = (Server::start(), Home::new());
+/// Maya's client, in which she has begun to answer Bo; and where.
+fn half_a_thought(home: &Home, server: &Server) -> (Terminal, ConversationId) {
     let (maya, bo) = (server.person("maya", "Maya"), server.person("bo", "Bo"));
     let conversation = bo.direct(maya.id);
     bo.says(conversation, "What do you think?");
-    let terminal = Terminal::signed_in(&home, &server, "maya");
+    let terminal = Terminal::signed_in(home, server, "maya");
     terminal.open_first("Bo");
     terminal.press("half a thought");
     terminal.shows("half a thought");
+    (terminal, conversation)
+}
+
+#[test]
+fn a_draft_is_there_again_after_the_client_was_killed() {
+    let (server, home) = (Server::start(), Home::new());
+    let (terminal, conversation) = half_a_thought(&home, &server);
     kill(terminal);
 
     let terminal = started_anew(&home, &server);
@@ -40,10 +47,8 @@ fn a_draft_is_there_again_after_the_client_was_killed() {
     terminal.shows("half a thought");
     terminal.press(&format!(" is one{ENTER}"));
     terminal.shows("✓");
-    assert_eq!(
-        bo.said_in(conversation).last().unwrap(),
-        "half a thought is one"
-    );
+    let said = server.sign_in("bo").said_in(conversation);
+    assert_eq!(said.last().unwrap(), "half a thought is one");
 }
 
 #[test]
@@ -132,13 +137,7 @@ fn what_was_on_the_screen_as_sent_or_being_sent_is_said_once_though_the_client_w
 #[test]
 fn a_draft_is_there_again_after_signing_out_and_in() {
     let (server, home) = (Server::start(), Home::new());
-    let (maya, bo) = (server.person("maya", "Maya"), server.person("bo", "Bo"));
-    let conversation = bo.direct(maya.id);
-    bo.says(conversation, "What do you think?");
-    let terminal = Terminal::signed_in(&home, &server, "maya");
-    terminal.open_first("Bo");
-    terminal.press("half a thought");
-    terminal.shows("half a thought");
+    let (terminal, _) = half_a_thought(&home, &server);
     terminal.press(F9);
     terminal.shows("Sign out here?");
     terminal.press("y");
