@@ -65,12 +65,23 @@ impl Answers {
 
     /// Takes an answer, and gives those that can be told by now.
     pub(super) fn in_order(&mut self, answer: Answer) -> impl Iterator<Item = Signal> {
-        self.early.insert(answer.place, answer.signal);
-        std::iter::from_fn(|| {
+        let mut on_time = None;
+        if answer.place == self.told {
+            self.told += 1;
+            on_time = Some(answer.signal);
+        } else {
+            self.early.insert(answer.place, answer.signal);
+        }
+        let followers = std::iter::from_fn(move || {
             let signal = self.early.remove(&self.told)?;
             self.told += 1;
+            if self.early.is_empty() {
+                // An idle socket keeps no memory for answers: a map that was used does.
+                self.early = BTreeMap::new();
+            }
             Some(signal)
-        })
+        });
+        on_time.into_iter().chain(followers)
     }
 }
 
